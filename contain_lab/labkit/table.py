@@ -1,0 +1,112 @@
+"""The table of labs: which steps of which room a lab builds, which checks watch them, what they are worth.
+
+This is the only place that says so: the generator, the checks, the magics, `doctor`, `progress` and `grade`
+take their numbers from here. A test holds it against the package: every step exists, every check needs
+steps that are here, and no name stands twice.
+
+Words: a lab has a *number* ("01"), a *stem* ("01_uts", the name of its files) and a *title*. A check has a
+dotted id, "<topic>.<what it looks at>". `needs` are names of `contain_lab.features`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from contain_lab.errors import ContainLabError
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A function of a room that a student writes; `my_runtime/<room>.py` is where theirs goes.
+
+    module: where ours is; room: the top-level room; example: arguments with which a Build cell tries it.
+    """
+
+    name: str
+    module: str
+    room: str
+    example: tuple[object, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Something that is looked at from outside; steps: names of those that must be the student's."""
+
+    id: str
+    points: int
+    steps: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lab:
+    """One numbered notebook; minutes: how long a student takes; needs: features without which it cannot run."""
+
+    number: str
+    stem: str
+    title: str
+    minutes: int
+    needs: tuple[str, ...]
+    steps: tuple[Step, ...] = ()
+    checks: tuple[Check, ...] = ()
+
+    @property
+    def points(self) -> int:
+        """What all checks of this lab are worth."""
+        return sum(check.points for check in self.checks)
+
+
+LABS: tuple[Lab, ...] = (
+    Lab(
+        number="00",
+        stem="00_process",
+        title="A container is a process",
+        minutes=25,
+        needs=("root", "pid namespace", "mount namespace"),
+    ),
+    Lab(
+        number="01",
+        stem="01_uts",
+        title="UTS: a name of its own",
+        minutes=35,
+        needs=("root", "uts namespace"),
+        steps=(
+            Step("set_hostname", "contain_lab.namespaces.uts", "namespaces", ("my-container",)),
+            Step("unshare_uts", "contain_lab.namespaces.uts", "namespaces"),
+            Step("join_namespace", "contain_lab.namespaces.enter", "namespaces", ("/proc/self/ns/uts", 0)),
+        ),
+        checks=(
+            Check("uts.hostname", 2, ("set_hostname",)),
+            Check("uts.unshare", 2, ("unshare_uts",)),
+            Check("uts.join", 3, ("join_namespace",)),
+        ),
+    ),
+)
+
+
+def find_lab(name: str) -> Lab:
+    """The lab of a number ("01") or a stem ("01_uts"); any other name is a ContainLabError that lists them."""
+    for lab in LABS:
+        if name in (lab.number, lab.stem):
+            return lab
+    known = ", ".join(lab.stem for lab in LABS)
+    raise ContainLabError(f"lab {name!r}: there is none of this name", hint=f"labs are {known}")
+
+
+def find_step(name: str) -> tuple[Lab, Step]:
+    """The lab that builds a step, and the step; ContainLabError for a name that no lab builds."""
+    for lab in LABS:
+        for step in lab.steps:
+            if step.name == name:
+                return lab, step
+    known = ", ".join(step.name for lab in LABS for step in lab.steps)
+    raise ContainLabError(f"step {name!r}: no lab builds it", hint=f"steps are {known}")
+
+
+def find_check(id: str) -> tuple[Lab, Check]:
+    """The lab that a check belongs to, and the check; ContainLabError for an id that no lab has."""
+    for lab in LABS:
+        for check in lab.checks:
+            if check.id == id:
+                return lab, check
+    known = ", ".join(check.id for lab in LABS for check in lab.checks)
+    raise ContainLabError(f"check {id!r}: no lab has it", hint=f"checks are {known}")
