@@ -1,0 +1,91 @@
+"""Make the images that the kit brings: which there are, which need making, and what is said meanwhile."""
+
+import os
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from contain_lab.errors import ContainLabError, explain
+from contain_lab.image import busybox, debian, making
+
+PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+"""The kernel's names of machines (uname(2)), and GOARCH's, which image-spec takes."""
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How an image is made: `fingerprint()` changes when it must be made anew, `build(folder, report)` fills `folder/rootfs`."""
+
+    fingerprint: Callable[[], str]
+    build: Callable[[str, Report], None]
+    command: str
+
+
+RECIPES = {
+    "busybox": Recipe(busybox.fingerprint, busybox.build, "sh"),
+    "debian": Recipe(debian.fingerprint, debian.build, "bash"),
+}
+
+
+def bootstrap(names: Iterable[str] = (), report: Report = lambda line: None) -> list[str]:
+    """Make these images (all, when none is named) where the store has not got them; the names of those made.
+
+    `report` gets a line for each phase. Each image is tried, also after another one failed; then the
+    failures are raised as one ContainLabError.
+    """
+    wanted = list(dict.fromkeys(names)) or list(RECIPES)
+    if unknown := [name for name in wanted if name not in RECIPES]:
+        raise ContainLabError(f"image '{unknown[0]}': no recipe makes it", f"there are: {', '.join(RECIPES)}")
+    made, failures = [], []
+    with making.store_locked():
+        for name in wanted:
+            try:
+                made += [name] if _make(name, report) else []
+            except ContainLabError as error:
+                failures.append(error)
+    if failures:
+        raise _together(failures)
+    return made
+
+
+def _make(name: str, report: Report) -> bool:
+    """Make one image; False where it is there as its recipe would make it."""
+    recipe = RECIPES[name]
+
+    def say(line: str) -> None:
+        report(f"image {name}: {line}")
+
+    try:
+        fingerprint = recipe.fingerprint()
+        if making.is_current(name, fingerprint):
+            say("up to date")
+            return False
+        start = time.monotonic()
+        with making.new_image(name, fingerprint, _config(recipe.command)) as folder:
+            recipe.build(folder, say)
+    except OSError as error:
+        message, hint = explain(error)
+        raise ContainLabError(f"image '{name}': {message}", hint) from error
+    say(f"made in {time.monotonic() - start:.1f} s")
+    return True
+
+
+def _config(command: str) -> dict[str, Any]:
+    """The image-spec configuration: no layers, for the root file system is a folder and not a tar."""
+    machine = os.uname().machine
+    return {
+        "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "architecture": ARCHITECTURES.get(machine, machine),
+        "os": "linux",
+        "config": {"Env": [PATH], "Cmd": [command], "WorkingDir": "/"},
+        "rootfs": {"type": "layers", "diff_ids": []},
+    }
+
+
+def _together(failures: list[ContainLabError]) -> ContainLabError:
+    hints = dict.fromkeys(error.hint for error in failures if error.hint)
+    return ContainLabError("; ".join(str(error) for error in failures), "; ".join(hints))
