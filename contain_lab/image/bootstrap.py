@@ -1,5 +1,6 @@
 """Make the images that the kit brings: which there are, which need making, and what is said meanwhile."""
 
+import hashlib
 import os
 import time
 from collections.abc import Callable, Iterable
@@ -18,20 +19,27 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Recipe:
-    """How an image is made: `fingerprint()` changes when it must be made anew, `build(folder, report)` fills `folder/rootfs`."""
+    """How an image is made.
 
-    fingerprint: Callable[[], str]
+    sources: files that decide what it is; build(folder, report): fills `folder/rootfs`; command: its default.
+    """
+
+    sources: Callable[[], list[str]]
     build: Callable[[str, Report], None]
     command: str
 
 
 RECIPES = {
-    "busybox": Recipe(busybox.fingerprint, busybox.build, "sh"),
-    "debian": Recipe(debian.fingerprint, debian.build, "bash"),
+    "busybox": Recipe(busybox.sources, busybox.build, "sh"),
+    "debian": Recipe(debian.sources, debian.build, "bash"),
 }
 
 
-def bootstrap(names: Iterable[str] = (), report: Report = lambda line: None) -> list[str]:
+def print_nothing(_line: str) -> None:
+    """The report of a caller who wants none."""
+
+
+def bootstrap(names: Iterable[str] = (), report: Report = print_nothing) -> list[str]:
     """Make these images (all, when none is named) where the store has not got them; the names of those made.
 
     `report` gets a line for each phase. Each image is tried, also after another one failed; then the
@@ -60,7 +68,7 @@ def _make(name: str, report: Report) -> bool:
         report(f"image {name}: {line}")
 
     try:
-        fingerprint = recipe.fingerprint()
+        fingerprint = _fingerprint(recipe)
         if making.is_current(name, fingerprint):
             say("up to date")
             return False
@@ -72,6 +80,15 @@ def _make(name: str, report: Report) -> bool:
         raise ContainLabError(f"image '{name}': {message}", hint) from error
     say(f"made in {time.monotonic() - start:.1f} s")
     return True
+
+
+def _fingerprint(recipe: Recipe) -> str:
+    """SHA-256 of what the recipe reads, and of this file for its configuration; hexadecimal."""
+    digest = hashlib.sha256()
+    for path in (*recipe.sources(), __file__):
+        with open(path, "rb") as file:
+            digest.update(file.read())
+    return digest.hexdigest()
 
 
 def _config(command: str) -> dict[str, Any]:

@@ -1,6 +1,5 @@
-"""The image `busybox`: the distribution's static busybox, its applets as links to it, and the few files that programs expect."""
+"""The image `busybox`: the distribution's static busybox, links to it for its applets, and a few files."""
 
-import hashlib
 import os
 import shutil
 import struct
@@ -31,7 +30,7 @@ FOLDERS = {
     "var/log": 0o755,
     "var/tmp": 0o1777,
 }
-"""Those that busybox's applets belong in, and those that a container mounts on; modes are set whatever the umask."""
+"""Where busybox's applets belong, and what a container mounts on; modes hold whatever the umask."""
 
 FILES = {
     "etc/passwd": "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/home:/bin/false\n",
@@ -43,13 +42,9 @@ FILES = {
 }
 
 
-def fingerprint() -> str:
-    """Changes with the busybox of this machine and with this recipe (hexadecimal SHA-256)."""
-    digest = hashlib.sha256()
-    for path in (_static_busybox(), __file__):
-        with open(path, "rb") as file:
-            digest.update(file.read())
-    return digest.hexdigest()
+def sources() -> list[str]:
+    """The files that decide what the image is: this machine's busybox, and this recipe."""
+    return [_static_busybox(), __file__]
 
 
 def build(folder: str, report: Callable[[str], None]) -> None:
@@ -82,7 +77,10 @@ def _static_busybox() -> str:
 
 
 def is_static(path: str) -> bool:
-    """Whether a 64-bit ELF program asks for no dynamic loader (elf(5): e_phoff, e_phentsize, e_phnum, p_type)."""
+    """Whether a 64-bit ELF program asks for no dynamic loader.
+
+    Reads e_phoff, e_phentsize, e_phnum and the p_type of each segment (man: elf(5)).
+    """
     with open(path, "rb") as file:
         header = file.read(64)
         if len(header) < 64 or header[:5] != b"\x7fELF\x02":

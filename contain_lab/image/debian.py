@@ -1,4 +1,4 @@
-"""The image `debian`: a small Debian or Ubuntu with Python in it, from the package mirror that this machine's apt knows.
+"""The image `debian`: a small Debian or Ubuntu with Python in it, from the mirror that apt knows here.
 
 apt-get chooses, downloads and verifies the packages as if nothing were installed, dpkg-deb and tar unpack
 them; no maintainer script runs, so nothing is mounted, no chroot is entered, and an ordinary user can do it.
@@ -6,26 +6,27 @@ What the scripts would have done, as far as programs miss it, is in COPIES and L
 Debian 12, Debian 13 and Ubuntu 24.04, whose packages have these names.
 """
 
-import hashlib
 import os
 import shutil
 import subprocess
 from collections.abc import Callable
 
+from contain_lab import files
 from contain_lab.errors import ContainLabError
 
 PACKAGES = (
-    "base-files base-passwd bash coreutils dash findutils grep gzip hostname libc-bin libpython3-stdlib mawk "
-    "mount ncurses-base procps python3-minimal sed tar util-linux"
-).split()
+    "base-files", "base-passwd", "bash", "coreutils", "dash", "findutils", "grep", "gzip", "hostname",
+    "libc-bin", "libpython3-stdlib", "mawk", "mount", "ncurses-base", "procps", "python3-minimal",
+    "sed", "tar", "util-linux",
+)
 ASSUMED = (
-    "debconf dpkg init-system-helpers install-info libdebconfclient0 libnsl2 libpam-runtime libtirpc3 libtirpc3t64 "
-    "perl-base readline-common usr-is-merged"
-).split()
-"""What only maintainer scripts need, or a rarely imported module of Python (nis): apt is told that it is there."""
+    "debconf", "dpkg", "init-system-helpers", "install-info", "libdebconfclient0", "libnsl2",
+    "libpam-runtime", "libtirpc3", "libtirpc3t64", "perl-base", "readline-common", "usr-is-merged",
+)
+"""What only maintainer scripts need, or Python's module nis: apt is told that it is there."""
 
-LEFT_OUT = "doc info lintian bug locale man perl5 bash-completion".split()
-"""Folders of /usr/share that are not unpacked."""
+LEFT_OUT = ("share/doc/*", "share/info/*", "share/lintian/*", "share/locale/*", "share/man/*", "lib/*/gconv")
+"""What is not unpacked, below /usr."""
 
 MERGED = ("bin", "sbin", "lib", "lib64")
 """Links into /usr; Debian 12 has them made by a script, and its packages still ship files below /bin."""
@@ -49,40 +50,38 @@ WAYS_OUT = {
     "don't have enough free space": "free some space, or let CONTAIN_LAB_DATA name a folder elsewhere",
     "Unable to locate package": "apt-get update, with a mirror of Debian 12, 13 or Ubuntu 24.04 in /etc/apt",
     "Failed to fetch": "the package mirror that /etc/apt names must be reachable; busybox needs none",
-    "": "busybox needs no mirror: contain-lab image bootstrap busybox",
 }
+"""What apt and tar say, and what the reader can do; the first that fits."""
+
+NO_MIRROR_NEEDED = "busybox needs no mirror: contain-lab image bootstrap busybox"
 
 
-def fingerprint() -> str:
-    """Changes with this machine's release and with this recipe (hexadecimal SHA-256)."""
-    digest = hashlib.sha256()
-    for path in ("/etc/os-release", __file__):
-        if os.path.exists(path):
-            with open(path, "rb") as file:
-                digest.update(file.read())
-    return digest.hexdigest()
+def sources() -> list[str]:
+    """The files that decide what the image is: the distribution's release, and this recipe."""
+    return ["/etc/os-release", __file__]
 
 
 def build(folder: str, report: Callable[[str], None]) -> None:
     """Fill `folder/rootfs`; ContainLabError where a tool, the mirror or space is missing."""
     if missing := [tool for tool in TOOLS if not shutil.which(tool)]:
         packages = " ".join(TOOLS[tool] for tool in missing)
-        raise ContainLabError(f"image 'debian': {', '.join(missing)} not found", f"needs Debian or Ubuntu with {packages}")
+        hint = f"it is made on Debian or Ubuntu, with {packages}"
+        raise ContainLabError(f"image 'debian': {', '.join(missing)} not found", hint)
     root, work = os.path.join(folder, "rootfs"), os.path.join(folder, "packages")
     os.makedirs(os.path.join(work, "lists/partial"))
-    packages = _download(work, report)
-    report(f"unpacking {len(packages)} packages…")
+    archives = _download(work, report)
+    report(f"unpacking {len(archives)} packages…")
     for name in MERGED:
         os.makedirs(os.path.join(root, "usr", name), exist_ok=True)
         os.symlink(f"usr/{name}", os.path.join(root, name))
-    for package in packages:
-        _unpack(package, root)
+    for archive in archives:
+        _unpack(archive, root)
     _finish(root)
     shutil.rmtree(work)
 
 
 def _download(work: str, report: Callable[[str], None]) -> list[str]:
-    """Paths of the downloaded packages. With apt's own lists first; when they do not do, with fresh ones in `work`."""
+    """Paths of the downloaded packages: by the host's lists of packages, or by fresh ones in `work`."""
     archives, apt = os.path.join(work, "archives"), _apt(work)
     os.makedirs(os.path.join(archives, "partial"))
     report(f"downloading {len(PACKAGES)} packages and what they need…")
@@ -91,7 +90,7 @@ def _download(work: str, report: Callable[[str], None]) -> list[str]:
     if done.returncode and any(words in done.stderr for words in NO_LISTS):
         report("fetching the mirror's lists of packages…")
         fresh = ["-o", f"Dir::State::lists={work}/lists"]
-        _run([*apt, *fresh, "update"])  # one unreachable source among several makes it fail, and may not matter
+        _run([*apt, *fresh, "update"])  # it also fails for a source that does not matter, so `fetch` judges
         done = _run([*fetch, *fresh])
     if done.returncode:
         raise _failure("apt-get", done.stderr)
@@ -100,9 +99,8 @@ def _download(work: str, report: Callable[[str], None]) -> list[str]:
 
 def _apt(work: str) -> list[str]:
     """apt-get with a state of its own below `work`, in which ASSUMED and nothing else is installed."""
-    entry = "Package: {}\nStatus: install ok installed\nVersion: 999\nArchitecture: all\nMulti-Arch: foreign\n\n"
-    with open(os.path.join(work, "status"), "w", encoding="utf-8") as file:
-        file.write("".join(entry.format(name) for name in ASSUMED))
+    fields = "Status: install ok installed\nVersion: 999\nArchitecture: all\nMulti-Arch: foreign\n"
+    files.write(f"{work}/status", "".join(f"Package: {name}\n{fields}\n" for name in ASSUMED), 0o644)
     options = {
         "Dir::State::status": f"{work}/status",
         "Dir::State::extended_states": f"{work}/extended_states",
@@ -112,12 +110,12 @@ def _apt(work: str) -> list[str]:
         "Debug::NoLocking": "1",
         "APT::Install-Recommends": "0",
     }
-    return ["apt-get", "--quiet", *(word for key, value in options.items() for word in ("-o", f"{key}={value}"))]
+    return ["apt-get", "--quiet", *(f"-o{key}={value}" for key, value in options.items())]
 
 
 def _unpack(package: str, root: str) -> None:
     """Unpack one package, through the links of a merged /usr, without what LEFT_OUT names."""
-    excluded = [f"--exclude=./usr/share/{name}/*" for name in LEFT_OUT]
+    excluded = [f"--exclude=./usr/{path}" for path in LEFT_OUT]
     tar = ["tar", "-x", "-p", "--numeric-owner", "--keep-directory-symlink", "-C", root, *excluded]
     with subprocess.Popen(_tied(["dpkg-deb", "--fsys-tarfile", package]), stdout=subprocess.PIPE) as reader:
         done = subprocess.run(_tied(tar), stdin=reader.stdout, stderr=subprocess.PIPE, text=True, check=False)
@@ -137,16 +135,18 @@ def _finish(root: str) -> None:
 
 
 def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(_tied(command), capture_output=True, text=True, check=False, env={**os.environ, "LC_ALL": "C"})
+    words = {**os.environ, "LC_ALL": "C"}  # NO_LISTS and WAYS_OUT know apt's English
+    return subprocess.run(_tied(command), capture_output=True, text=True, check=False, env=words)
 
 
 def _tied(command: list[str]) -> list[str]:
-    """The command, killed when this thread dies: a bootstrap that is killed leaves nobody writing to its folder."""
+    """The command, killed when this thread dies: nobody writes to the folder of a bootstrap that is gone."""
     return ["setpriv", "--pdeathsig", "KILL", "--", *command]
 
 
 def _failure(what: str, stderr: str) -> ContainLabError:
-    lines = [line for line in stderr.splitlines() if line.strip() and not line.startswith("W:")] or ["no reason given"]
-    said = next((line for line in lines if line.startswith("E:")), lines[-1]).removeprefix("E: ")
-    hint = next(hint for words, hint in WAYS_OUT.items() if words in stderr)
-    return ContainLabError(f"image 'debian': {what}: {said}", hint)
+    """The first line of stderr that has a way out, else apt's first error, else the last line."""
+    lines = [line for line in stderr.splitlines() if line.strip()] or ["no reason given"]
+    words = next((words for words in WAYS_OUT if words in stderr), "E: ")
+    said = next((line for line in lines if words in line), lines[-1]).removeprefix("E: ")
+    return ContainLabError(f"image 'debian': {what}: {said}", WAYS_OUT.get(words, NO_MIRROR_NEEDED))

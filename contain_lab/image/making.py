@@ -12,7 +12,7 @@ from contain_lab.image import store
 
 @contextmanager
 def store_locked() -> Iterator[None]:
-    """Hold the store, waiting for another command that makes images; what killed ones left is removed first."""
+    """Hold the store, waiting for whoever makes images now; what killed commands left is removed first."""
     os.makedirs(store.folder(), mode=0o700, exist_ok=True)
     handle = files.lock(store.lock_file(), wait=True)
     assert handle is not None
@@ -53,7 +53,7 @@ def is_current(name: str, fingerprint: str) -> bool:
 
 
 def _put_in_place(folder: str, name: str) -> None:
-    """Rename to the image's name. rename(2) does not replace a full folder: an older image steps aside first."""
+    """Rename to the image's name; rename(2) replaces no full folder, so an older image steps aside first."""
     aside = store.place(f"{store.TEMPORARY}old-{name}-{os.getpid()}")
     if os.path.isdir(store.place(name)):
         os.rename(store.place(name), aside)

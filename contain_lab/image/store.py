@@ -31,7 +31,7 @@ class Image:
 
 
 def find(name: str) -> Image:
-    """The image of this name. Errors: NotFound where the store has none, InvalidConfig for a damaged config.json."""
+    """The image of this name. Errors: NotFound, or InvalidConfig for a damaged config.json."""
     rootfs = os.path.join(place(name), "rootfs")
     if not is_name(name) or not os.path.isdir(rootfs):
         raise NotFound(f"image '{name}': not found", "contain-lab image bootstrap makes busybox and debian")
@@ -44,7 +44,9 @@ def find(name: str) -> Image:
 
 def images() -> list[Image]:
     """All images of the store, by name."""
-    return [find(name) for name in sorted(os.listdir(folder())) if is_name(name)] if os.path.isdir(folder()) else []
+    if not os.path.isdir(folder()):
+        return []
+    return [find(name) for name in sorted(os.listdir(folder())) if is_name(name)]
 
 
 def size(image: Image) -> int:
