@@ -1,9 +1,8 @@
 """What a test may need of the machine, said in one place: `@pytest.mark.needs("root", "podman", "overlay")`.
 
 A need is `root`, an image of ours (`image busybox`), a command, or a feature by the name that
-`contain-lab doctor` gives it. A test whose need is not met is skipped with the reason. Under CI (CI=true) a skip
-is a failure, because a test that nobody runs proves nothing; `CI_LACKS` lists what the kernel of the CI's
-machine cannot give.
+`contain-lab doctor` gives it. A test whose need is not met is skipped with the reason. With CI=true a skip is
+a failure, because a test that nobody runs proves nothing; `CI_LACKS` lists what the kernel there cannot give.
 No test skips in another way (tests/repository sees to it).
 """
 
@@ -30,13 +29,9 @@ def features_by_name() -> dict[str, object]:
 
 
 def why_no_image(name: str) -> str:
-    from contain_lab import errors, image
+    from contain_lab import image
 
-    try:
-        image.find(name)
-    except errors.ContainLabError as error:
-        return str(error)
-    return ""
+    return "" if name in {each.name for each in image.images()} else f"image {name}: not there"
 
 
 @functools.cache

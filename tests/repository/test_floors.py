@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
     """Run import-linter on the package in a folder, wherever the installed one is."""
-    command = [ROOT / ".venv/bin/lint-imports", "--no-cache", "--config", folder / "pyproject.toml"]
+    command = [ROOT / ".venv/bin/lint-imports", "--no-cache"]
     environment = {"PYTHONPATH": str(folder)}
     return subprocess.run(command, cwd=folder, text=True, capture_output=True, env=environment)
 
@@ -32,13 +32,15 @@ def test_every_contract_is_kept():
 
 
 @pytest.mark.parametrize(("room", "line", "contract"), [
-    ("errors.py", "from contain_lab import files", "imports point down"),
-    ("spec/__init__.py", "from contain_lab import image", "imports point down"),
-    ("files.py", "import ctypes", "only syscalls imports ctypes"),
-    ("container/__init__.py", "from contain_lab.image import store", "container knows no image"),
+    ("errors", "from contain_lab import files", "imports point down"),
+    ("spec", "from contain_lab import image", "imports point down"),
+    ("files", "import ctypes", "only syscalls imports ctypes"),
+    ("container", "from contain_lab.image import store", "container knows no image"),
 ])
 def test_a_broken_contract_is_named(copy: Path, room: str, line: str, contract: str):
-    with (copy / "contain_lab" / room).open("a") as file:
+    as_folder = copy / "contain_lab" / room / "__init__.py"
+    place = as_folder if as_folder.exists() else copy / f"contain_lab/{room}.py"
+    with place.open("a") as file:
         file.write(f"\n{line}\n")
     done = lint_imports(copy)
     assert done.returncode != 0
