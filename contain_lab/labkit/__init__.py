@@ -1,4 +1,4 @@
-"""The lab kit: from one source per lab to notebooks, checks that look at the kernel, and their run under nbval.
+"""The lab kit: notebooks from one source per lab, checks that look at the kernel, their run under nbval.
 
 table           which lab builds which steps, and what its checks are worth
 generator       solutions/NN_concept.py -> labs/ and solutions/NN_concept.ipynb

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from contain_lab.errors import ContainLabError
+from contain_lab.errors import NotFound
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Lab:
-    """One numbered notebook; minutes: how long a student takes; needs: features without which it cannot run."""
+    """One numbered notebook; minutes: what a student takes; needs: features without which it cannot run."""
 
     number: str
     stem: str
@@ -84,29 +84,29 @@ LABS: tuple[Lab, ...] = (
 
 
 def find_lab(name: str) -> Lab:
-    """The lab of a number ("01") or a stem ("01_uts"); any other name is a ContainLabError that lists them."""
+    """The lab of a number ("01") or a stem ("01_uts"); any other name is a NotFound that lists them."""
     for lab in LABS:
         if name in (lab.number, lab.stem):
             return lab
     known = ", ".join(lab.stem for lab in LABS)
-    raise ContainLabError(f"lab {name!r}: there is none of this name", hint=f"labs are {known}")
+    raise NotFound(f"lab {name!r}: there is none of this name", hint=f"labs are {known}")
 
 
 def find_step(name: str) -> tuple[Lab, Step]:
-    """The lab that builds a step, and the step; ContainLabError for a name that no lab builds."""
+    """The lab that builds a step, and the step; NotFound for a name that no lab builds."""
     for lab in LABS:
         for step in lab.steps:
             if step.name == name:
                 return lab, step
     known = ", ".join(step.name for lab in LABS for step in lab.steps)
-    raise ContainLabError(f"step {name!r}: no lab builds it", hint=f"steps are {known}")
+    raise NotFound(f"step {name!r}: no lab builds it", hint=f"steps are {known}")
 
 
 def find_check(id: str) -> tuple[Lab, Check]:
-    """The lab that a check belongs to, and the check; ContainLabError for an id that no lab has."""
+    """The lab that a check belongs to, and the check; NotFound for an id that no lab has."""
     for lab in LABS:
         for check in lab.checks:
             if check.id == id:
                 return lab, check
     known = ", ".join(check.id for lab in LABS for check in lab.checks)
-    raise ContainLabError(f"check {id!r}: no lab has it", hint=f"checks are {known}")
+    raise NotFound(f"check {id!r}: no lab has it", hint=f"checks are {known}")
