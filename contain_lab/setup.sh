@@ -114,7 +114,7 @@ install_python_packages() {
     done
     make_venv
     say "pip install -e .[$extras] (a minute or two the first time)"
-    "$venv/bin/pip" install --quiet --disable-pip-version-check -e ".[$extras]" || stop "pip install failed" \
+    "$venv/bin/pip" install -qq --disable-pip-version-check -e ".[$extras]" || stop "pip install failed" \
         "it needs the Python package index; its own message stands above"
     printf '%s\n' "$key" >"$venv/.set-up-$extras"
 }
