@@ -1,8 +1,8 @@
 """What a test may need of the machine, said in one place: `@pytest.mark.needs("root", "podman", "overlay")`.
 
-A need is `root`, an image of ours (`image busybox`), a command, or a feature by the name that
-`contain-lab doctor` gives it. A test whose need is not met is skipped with the reason. With CI=true a skip is
-a failure, because a test that nobody runs proves nothing; `CI_LACKS` lists what the kernel there cannot give.
+A need is a feature by the name that `contain-lab doctor` gives it, or else a command. A test whose need is
+not met is skipped with the reason. With CI=true a skip is a failure, because a test that nobody runs proves
+nothing; `CI_LACKS` lists what the machine there cannot give.
 No test skips in another way (tests/repository sees to it).
 """
 
@@ -17,36 +17,18 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 BIN = ROOT / ".venv/bin"
 PATH = f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin"
-CI_LACKS: frozenset[str] = frozenset()
-
-
-@functools.cache
-def features_by_name() -> dict[str, object]:
-    """The features of this machine; probed once, and only when a test asks."""
-    from contain_lab import features
-
-    return {each.name: each for each in features.probe()}
-
-
-def why_no_image(name: str) -> str:
-    from contain_lab import image
-
-    return "" if name in {each.name for each in image.images()} else f"image {name}: not there"
+CI_LACKS = frozenset({"cgroup2", "capabilities"})
 
 
 @functools.cache
 def why_not(need: str) -> str:
     """Why the machine does not give what a test needs; empty when it does."""
-    if need == "root":
-        return "" if os.geteuid() == 0 else "root: this is an ordinary user"
-    if need.startswith("image "):
-        return why_no_image(need.removeprefix("image "))
-    if shutil.which(need, path=PATH):
-        return ""
-    feature = features_by_name().get(need)
-    if feature is None:
-        return f"{need}: no such command or feature"
-    return "" if feature.ok else f"{need}: {feature.reason}"
+    from contain_lab import features
+
+    known = {each.name: each for each in features.probe()}
+    if need in known:
+        return "" if known[need].ok else f"{need}: {known[need].reason}"
+    return "" if shutil.which(need, path=PATH) else f"{need}: no such command or feature"
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
