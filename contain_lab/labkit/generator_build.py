@@ -157,4 +157,6 @@ def free_names(function: ast.FunctionDef) -> list[str]:
             (read if isinstance(node.ctx, ast.Load) else own).add(node.id)
         elif isinstance(node, ast.ExceptHandler | ast.FunctionDef) and node is not function and node.name:
             own.add(node.name)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            own |= {(name.asname or name.name).split(".")[0] for name in node.names}
     return sorted(read - own - set(dir(builtins)))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from contain_lab.errors import ContainLabError
+from contain_lab.labkit import kernel
 from contain_lab.labkit.sanitize import sanitize
 
 CELL_TIMEOUT = 120    # seconds
@@ -32,12 +33,12 @@ def execute(notebook: Any, name: str) -> None:
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
     metadata = notebook.metadata.copy()
-    with tempfile.TemporaryDirectory(prefix="cl-labs-") as folder:
-        client = NotebookClient(notebook, AsyncKernelManager(kernel_spec_manager=_this_interpreter()),
+    with tempfile.TemporaryDirectory(prefix=kernel.FOLDER) as folder:
+        client = NotebookClient(notebook, AsyncKernelManager(kernel_spec_manager=kernel.this_interpreter()),
                                 timeout=CELL_TIMEOUT, record_timing=False, coalesce_streams=True,
                                 store_widget_state=False, resources={"metadata": {"path": folder}})
         try:
-            client.execute()
+            client.execute(cleanup_kc=True, **kernel.start_options())  # by default it cleans up after its own
         except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
             raise ContainLabError(f"{name}: cell {_last_run(notebook)!r} failed: {_reason(error)}",
                                   "run the notebook in JupyterLab to see more") from error
@@ -46,18 +47,6 @@ def execute(notebook: Any, name: str) -> None:
     for count, cell in enumerate(code, 1):
         _tidy(cell, name)
         _number(cell, count)
-
-
-def _this_interpreter() -> Any:
-    """A kernel spec manager that knows one kernel: a stray python3 below ~/.local must not be picked."""
-    from ipykernel.kernelspec import RESOURCES, get_kernel_dict
-    from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
-
-    class ThisInterpreter(KernelSpecManager):
-        def get_kernel_spec(self, kernel_name: str) -> KernelSpec:    # noqa: ARG002 - there is only one
-            return KernelSpec(resource_dir=RESOURCES, **get_kernel_dict())
-
-    return ThisInterpreter()
 
 
 def _last_run(notebook: Any) -> str:

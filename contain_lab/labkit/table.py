@@ -61,18 +61,18 @@ LABS: tuple[Lab, ...] = (
         stem="00_process",
         title="A container is a process",
         minutes=25,
-        needs=("root", "pid namespace", "mount namespace"),
+        needs=("root", "pid namespace", "mount namespace", "image busybox"),
     ),
     Lab(
         number="01",
         stem="01_uts",
         title="UTS: a name of its own",
         minutes=35,
-        needs=("root", "uts namespace"),
+        needs=("root", "uts namespace", "image busybox"),
         steps=(
             Step("set_hostname", "contain_lab.namespaces.uts", "namespaces", ("my-container",)),
             Step("unshare_uts", "contain_lab.namespaces.uts", "namespaces"),
-            Step("join_namespace", "contain_lab.namespaces.enter", "namespaces", ("/proc/self/ns/uts", 0)),
+            Step("join_namespace", "contain_lab.namespaces.enter", "namespaces", ("/proc/self/ns/uts", "uts")),
         ),
         checks=(
             Check("uts.hostname", 2, ("set_hostname",)),

@@ -39,10 +39,13 @@ SOURCE = '''\
 # Its prose.
 
 # %% id="run-numbers" kind="Run"
-import os, subprocess
-subprocess.run(["echo", "from a child"])
+import os
 print("pid", os.getpid(), os.readlink("/proc/self/ns/uts"))
 6 * 7
+
+# %% id="run-child"
+import subprocess
+done = subprocess.run(["echo", "from a child"])
 
 # %% id="break-it" kind="Break it" tags=["raises-exception"]
 raise ValueError("wanted")
@@ -68,6 +71,7 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
     (tmp_path / "solutions").mkdir()
     (tmp_path / "solutions/50_made_up.py").write_text(MAGICS + SOURCE)
     monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))  # for the kernel: the cell imports from there
     monkeypatch.delitem(sys.modules, "a_room", raising=False)
     return Lab("50", "50_made_up", "Made up", 5, (), (Step("open_kind", "a_room", "a_room", ("uts",)),),
                (Check("kind.open", 2, ("open_kind",)),))
@@ -125,7 +129,7 @@ def test_graded_cells_have_nbgraders_metadata_in_lab_and_solution(lab: Lab, tmp_
 
 
 def test_ids_are_the_sources_own_and_the_same_in_both(lab: Lab, tmp_path: Path) -> None:
-    due = ["magics", "title", "run-numbers", "break-it", "build-open_kind", "check-kind"]
+    due = ["magics", "title", "run-numbers", "run-child", "break-it", "build-open_kind", "check-kind"]
     for notebook in generator.notebooks(tmp_path, lab):
         assert [cell.id for cell in notebook.cells] == due
 
@@ -150,7 +154,7 @@ def open_kind(kind: str) -> int:
 
 @pytest.mark.parametrize(("old", "new", "said"), [
     ('# %% [markdown] id="title"', "# %% [markdown]", "solutions/50_made_up.py:6: a cell without an id"),
-    ('id="break-it"', 'id="run-numbers"', "solutions/50_made_up.py:16: cell 'run-numbers': the id stands at"),
+    ('id="break-it"', 'id="run-numbers"', "solutions/50_made_up.py:19: cell 'run-numbers': the id stands at"),
     ('kind="Run"', 'kind="Rum"', "unknown kind 'Rum'"),
     ('kind="Run"', 'kin="Run"', "unknown metadata kin"),
     ('build="open_kind"', 'build="open_mind"', "lab 50_made_up has no step 'open_mind'"),
@@ -214,9 +218,9 @@ def test_a_second_build_writes_nothing_and_check_agrees(lab: Lab, tmp_path: Path
     assert {path: path.read_bytes() for path in tmp_path.glob("*/*.ipynb")} == made
 
     ran = cells(tmp_path / "solutions/50_made_up.ipynb")
-    assert [ran[id]["execution_count"] for id in ran if id != "title"] == [1, 2, 3, 4, 5]
-    said = "".join("".join(output.get("text", "")) for output in ran["run-numbers"]["outputs"])
-    assert "from a child\n" in said
+    assert [ran[id]["execution_count"] for id in ran if id != "title"] == [1, 2, 3, 4, 5, 6]
+    assert ran["run-child"]["outputs"][0]["text"] == ["from a child\n"]
+    assert ran["run-numbers"]["outputs"][1]["execution_count"] == 2
     assert ran["check-kind"]["outputs"][0]["text"] == ["kind.open holds\n"]
     unsolved = cells(tmp_path / "labs/50_made_up.ipynb")
     assert all(not cell.get("outputs") and not cell.get("execution_count") for cell in unsolved.values())
