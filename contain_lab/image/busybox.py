@@ -44,12 +44,12 @@ FILES = {
 
 def sources() -> list[str]:
     """The files that decide what the image is: this machine's busybox, and this recipe."""
-    return [_static_busybox(), __file__]
+    return [static_busybox(), __file__]
 
 
 def build(folder: str, report: Callable[[str], None]) -> None:
     """Fill `folder/rootfs`; ContainLabError where this machine has no static busybox."""
-    binary, root = _static_busybox(), os.path.join(folder, "rootfs")
+    binary, root = static_busybox(), os.path.join(folder, "rootfs")
     said = subprocess.run([binary, "--list-full"], capture_output=True, text=True, check=True)
     applets = [path for path in said.stdout.split() if os.path.basename(path) != "busybox"]
     report(f"{binary} with {len(applets)} applets…")
@@ -66,7 +66,7 @@ def build(folder: str, report: Callable[[str], None]) -> None:
         os.symlink(os.path.relpath("bin/busybox", os.path.dirname(path)), os.path.join(root, path))
 
 
-def _static_busybox() -> str:
+def static_busybox() -> str:
     """The path of a busybox that needs no library; ContainLabError where there is none."""
     found = [path for path in PLACES if os.path.exists(path)]
     for path in found:

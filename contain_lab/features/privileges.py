@@ -1,0 +1,55 @@
+"""Who this process is, and which capabilities it lacks (capabilities(7))."""
+
+import os
+
+from contain_lab import files
+from contain_lab.features.feature import Feature
+
+CAPABILITIES = (
+    "CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP",
+    "LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN", "NET_RAW", "IPC_LOCK", "IPC_OWNER",
+    "SYS_MODULE", "SYS_RAWIO", "SYS_CHROOT", "SYS_PTRACE", "SYS_PACCT", "SYS_ADMIN", "SYS_BOOT", "SYS_NICE",
+    "SYS_RESOURCE", "SYS_TIME", "SYS_TTY_CONFIG", "MKNOD", "LEASE", "AUDIT_WRITE", "AUDIT_CONTROL", "SETFCAP",
+    "MAC_OVERRIDE", "MAC_ADMIN", "SYSLOG", "WAKE_ALARM", "BLOCK_SUSPEND", "AUDIT_READ", "PERFMON", "BPF",
+    "CHECKPOINT_RESTORE",
+)
+"""By number, as <linux/capability.h> has them."""
+
+CONSEQUENCES = {
+    "SYS_RESOURCE": "hard resource limits cannot be raised, and oom_score_adj not lowered",
+    "SYS_ADMIN": "no namespace but the user's, and no mount, can be made",
+    "NET_ADMIN": "no link can be made or set",
+    "MKNOD": "no device can be made",
+    "SYS_TIME": "the clock cannot be set, which no lab does",
+}
+
+
+def privileges() -> list[Feature]:
+    """Features "root" and "capabilities"."""
+    return [_root(), read_capabilities(files.get("/proc/self/status"), os.geteuid())]
+
+
+def _root() -> Feature:
+    user = os.geteuid()
+    if user == 0:
+        return Feature("root", True, "user 0")
+    return Feature("root", False, f"an ordinary user ({user})", "run as root: sudo -E contain-lab …")
+
+
+def read_capabilities(status: str, user: int) -> Feature:
+    """Which of the kernel's capabilities are not in CapEff (proc_pid_status(5)), and what follows."""
+    mask = int(next(line.split()[1] for line in status.splitlines() if line.startswith("CapEff:")), 16)
+    known = min(_last() + 1, len(CAPABILITIES))
+    absent = [name for bit, name in enumerate(CAPABILITIES[:known]) if not mask >> bit & 1]
+    if not absent:
+        return Feature("capabilities", True, f"all {known}")
+    if mask == 0:
+        return Feature("capabilities", False, "none, as an ordinary user", "run as root" if user else "")
+    follows = "; ".join(CONSEQUENCES[name] for name in absent if name in CONSEQUENCES)
+    hint = f"{follows or 'some labs may need them'}: run where root has all capabilities"
+    return Feature("capabilities", False, f"without {', '.join(f'CAP_{name}' for name in absent)}", hint)
+
+
+def _last() -> int:
+    """The number of the last capability that this kernel knows."""
+    return int(files.get("/proc/sys/kernel/cap_last_cap"))
