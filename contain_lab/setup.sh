@@ -24,9 +24,10 @@ stop() {    # MESSAGE [HINT]
 # ---- the real interpreter: not a version manager's shim, which costs up to 250 ms at each start
 
 real_interpreter() {    # prints the path of the interpreter behind $1, if that is Python 3.11 or newer
-    "$1" -IS -c 'import os, sys
-if sys.version_info < (3, 11): sys.exit(1)
-print(os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable))' 2>/dev/null
+    local said
+    said=$("$1" -IS -c 'import os, sys
+if sys.version_info >= (3, 11): print(os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable))
+' 2>/dev/null) && [ -x "$said" ] && echo "$said"
 }
 
 find_interpreter() {
@@ -34,8 +35,8 @@ find_interpreter() {
         real_interpreter "$PYTHON" || stop "PYTHON=$PYTHON: not a Python 3.11 or newer"
         return
     fi
-    local each
-    for each in /usr/bin/python3 /usr/bin/python3.{14,13,12,11} python3 python3.{14,13,12,11}; do
+    local each    # a .venv that works keeps its own
+    for each in "$venv/bin/python" /usr/bin/python3 /usr/bin/python3.{14,13,12,11} python3 python3.{14,13,12,11}; do
         if real_interpreter "$each"; then return; fi
     done
 }
