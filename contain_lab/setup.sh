@@ -109,7 +109,7 @@ make_venv() {
 install_python_packages() {
     local extras=lab key stamp
     [ "$level" = lab ] || extras=lab,dev
-    key="$(cat pyproject.toml "$0" | sha256sum | cut -c 1-64) $PWD $python"
+    key="$(sha256sum <pyproject.toml | cut -c 1-64) $PWD $python"
     for stamp in "$venv/.set-up-$extras" "$venv/.set-up-lab,dev"; do
         if [ "$(cat "$stamp" 2>/dev/null)" = "$key" ] && [ -x "$venv/bin/contain-lab" ]; then return 0; fi
     done
