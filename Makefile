@@ -16,7 +16,7 @@ lab:       # set up what is missing, and open the labs in JupyterLab on 127.0.0.
 	$(setup) lab
 	@exec $(bin)/jupyter lab --allow-root --ip=127.0.0.1 --port=8888 --ServerApp.port_retries=50 \
 	  --ServerApp.root_dir=labs --LabApp.default_url=/lab/tree/index.ipynb --LabApp.extension_manager=readonly \
-	  --log-level=WARN $(no_browser) $(LAB_ARGS)
+	  --log-level=ERROR $(no_browser) $(LAB_ARGS)
 
 test:      # what a change must pass: check, and the tests of package, kernel, labs and grading (minutes)
 	$(setup) test
@@ -25,7 +25,7 @@ test:      # what a change must pass: check, and the tests of package, kernel, l
 
 test-all:  # the slower rest: other runtimes, and the labs in a browser
 	$(setup) all
-	$(bin)/pytest -q $(SLOW)
+	$(if $(SLOW),$(bin)/pytest -q $(SLOW))
 
 check:     # ruff, mypy --strict, the floors (import-linter), and the rules of the repository
 	$(setup) test
