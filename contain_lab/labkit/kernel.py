@@ -1,4 +1,4 @@
-"""The notebook kernel that builds and tests start: this interpreter's, in an empty folder and a clean environment.
+"""The kernel in which builds and tests run a notebook: this interpreter's, in an empty folder.
 
 Two things of the surroundings must not decide what a notebook shows: a stray kernel named python3 below
 ~/.local, and the variable PYTEST_CURRENT_TEST, for which ipykernel leaves file descriptors 1 and 2 alone, so

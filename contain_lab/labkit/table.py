@@ -72,7 +72,8 @@ LABS: tuple[Lab, ...] = (
         steps=(
             Step("set_hostname", "contain_lab.namespaces.uts", "namespaces", ("my-container",)),
             Step("unshare_uts", "contain_lab.namespaces.uts", "namespaces"),
-            Step("join_namespace", "contain_lab.namespaces.enter", "namespaces", ("/proc/self/ns/uts", "uts")),
+            Step("join_namespace", "contain_lab.namespaces.enter", "namespaces",
+                 ("/proc/self/ns/uts", "uts")),
         ),
         checks=(
             Check("uts.hostname", 2, ("set_hostname",)),
