@@ -1,0 +1,76 @@
+"""The probes against the kernel of this machine: they see what is there, and change nothing."""
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from contain_lab import features
+from contain_lab.features import trial
+
+
+def probe_anew() -> dict[str, features.Feature]:
+    features.probe_groups.cache_clear()
+    trial.results.cache_clear()
+    return {each.name: each for each in features.probe()}
+
+
+def state() -> tuple[object, ...]:
+    """What a probe could change: mounts, links, groups, this process's namespaces, temporary files."""
+    spaces = {kind: os.readlink(f"/proc/self/ns/{kind}") for kind in os.listdir("/proc/self/ns")}
+    groups = {path for path, _, _ in os.walk("/sys/fs/cgroup")}
+    mounts = Path("/proc/self/mountinfo").read_text()
+    return spaces, groups, mounts, set(os.listdir("/sys/class/net"))
+
+
+def test_probing_changes_nothing() -> None:
+    before = state()
+    probe_anew()
+    assert state() == before
+
+
+def test_a_process_with_threads_can_probe() -> None:
+    done = threading.Event()
+    thread = threading.Thread(target=done.wait)
+    thread.start()
+    try:
+        assert "EINVAL" not in probe_anew()["user namespace"].reason
+    finally:
+        done.set()
+        thread.join()
+
+
+@pytest.mark.needs("root")
+def test_a_kind_of_namespace_is_offered_where_unshare_makes_it() -> None:
+    found = probe_anew()
+    kinds = ("mount", "uts", "ipc", "pid", "net", "cgroup", "user")
+    made = [kind for kind in kinds if subprocess.run(["unshare", f"--{kind}", "true"]).returncode == 0]
+    assert [kind for kind in kinds if found[f"{kind} namespace"].ok] == made
+
+
+@pytest.mark.needs("root")
+def test_a_user_without_privileges_makes_no_namespace_but_the_users() -> None:
+    program = """if True:
+        import os
+        from contain_lab import features
+        os.setgroups([])
+        os.setresgid(65534, 65534, 65534)
+        os.setresuid(65534, 65534, 65534)
+        print(*(each.name for each in features.missing(["root", "uts namespace", "kernel"])), sep=",")
+    """
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "root,uts namespace"
+
+
+@pytest.mark.needs("root", "mount namespace")
+def test_a_read_only_cgroup_mount_is_seen() -> None:
+    found = probe_anew()["cgroup cpu"]
+    place = found.reason.removeprefix("at ")
+    program = "from contain_lab import features; print(features.find('cgroup cpu').ok)"
+    script = 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && exec "$2" -c "$3"'
+    command = ["unshare", "--mount", "sh", "-c", script, "sh", place, sys.executable, program]
+    said = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert (found.ok, said.stdout.strip()) == (True, "False")
