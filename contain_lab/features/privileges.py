@@ -33,7 +33,7 @@ def _root() -> Feature:
     user = os.geteuid()
     if user == 0:
         return Feature("root", True, "user 0")
-    return Feature("root", False, f"an ordinary user ({user})", "run as root: sudo -E contain-lab …")
+    return Feature("root", False, f"an ordinary user ({user})", "run as root")
 
 
 def read_capabilities(status: str, user: int) -> Feature:

@@ -94,7 +94,10 @@ def _download(work: str, report: Callable[[str], None]) -> list[str]:
         done = _run([*fetch, *fresh])
     if done.returncode:
         raise _failure("apt-get", done.stderr)
-    return sorted(entry.path for entry in os.scandir(archives) if entry.name.endswith(".deb"))
+    packages = sorted(entry.path for entry in os.scandir(archives) if entry.name.endswith(".deb"))
+    if not packages:  # a mirror of file: is read where it is
+        raise _failure("apt-get", "no package was downloaded")
+    return packages
 
 
 def _apt(work: str) -> list[str]:
@@ -117,8 +120,8 @@ def _unpack(package: str, root: str) -> None:
     """Unpack one package, through the links of a merged /usr, without what LEFT_OUT names."""
     excluded = [f"--exclude=./usr/{path}" for path in LEFT_OUT]
     tar = ["tar", "-x", "-p", "--numeric-owner", "--keep-directory-symlink", "-C", root, *excluded]
-    with subprocess.Popen(_tied(["dpkg-deb", "--fsys-tarfile", package]), stdout=subprocess.PIPE) as reader:
-        done = subprocess.run(_tied(tar), stdin=reader.stdout, stderr=subprocess.PIPE, text=True, check=False)
+    with subprocess.Popen(tied(["dpkg-deb", "--fsys-tarfile", package]), stdout=subprocess.PIPE) as reader:
+        done = subprocess.run(tied(tar), stdin=reader.stdout, stderr=subprocess.PIPE, text=True, check=False)
     if done.returncode or reader.returncode:
         raise _failure(f"unpack {os.path.basename(package)}", done.stderr or "dpkg-deb: damaged package")
 
@@ -136,10 +139,10 @@ def _finish(root: str) -> None:
 
 def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
     words = {**os.environ, "LC_ALL": "C"}  # NO_LISTS and WAYS_OUT know apt's English
-    return subprocess.run(_tied(command), capture_output=True, text=True, check=False, env=words)
+    return subprocess.run(tied(command), capture_output=True, text=True, check=False, env=words)
 
 
-def _tied(command: list[str]) -> list[str]:
+def tied(command: list[str]) -> list[str]:
     """The command, killed when this thread dies: nobody writes to the folder of a bootstrap that is gone."""
     return ["setpriv", "--pdeathsig", "KILL", "--", *command]
 
