@@ -52,13 +52,13 @@ class WrongState(ContainLabError):
 class StepFailed(ContainLabError):
     """A step that failed; the reason is its own, the name is added.
 
-    step: "room.name"; reason: what `explain` says of the cause; errno: its number, or 0;
+    step: "room.name(arguments)"; reason: what `explain` says of the cause; errno: its number, or 0;
     frames: the student's part of the traceback, as (file, line, function).
     """
 
     def __init__(self, step: str, reason: str, hint: str = "", number: int = 0,
-                 frames: tuple[tuple[str, int, str], ...] = ()) -> None:
-        super().__init__(f"{step}: {reason}", hint)
+                 frames: tuple[tuple[str, int, str], ...] = (), code: int = 1) -> None:
+        super().__init__(f"{step}: {reason}", hint, code)
         self.step = step
         self.reason = reason
         self.errno = number

@@ -20,14 +20,26 @@ from contain_lab.errors import ContainLabError, NotFound, StepFailed, explain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from types import ModuleType, TracebackType
     from typing import Any
 
     Step = Callable[..., Any]
     Row = tuple[Any, ...]  # (room, name, args) or (room, name, args, undo), undo being such a row
 
-PID = type("PID", (), {"__repr__": lambda self: "PID"})()  # stands in a row for a pid that is known only later
+
+
+class Later:
+    """Stands in a row for what is known only when it runs: Later("PID")."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+PID = Later("PID")  # the container's process, on the host
 theirs: dict[str, str] = {}  # the steps that are a student's, by full name, and the file they come from
 
 
@@ -38,45 +50,51 @@ def full_name(room: "ModuleType", name: str) -> str:
 
 # ---- the runner
 
-def run(rows: "Iterable[Row]", done: "list[Row]", pid: int | None = None,
+def run(rows: "Iterable[Row]", done: "list[Row]", values: "dict[object, object] | None" = None,
         announce: "Callable[[str, str], None] | None" = None) -> None:
     """Call the steps of the rows in order; what undoes each is added to `done` when it has succeeded.
 
-    pid: what stands for PID in the rows' arguments. announce: called with ("begins" | "ends", full name) around
-    each step that is a student's. Errors: StepFailed with the name of the step, whatever it raised.
+    values: what stands for each Later in the rows' arguments. announce: called with ("begins" | "ends", full name)
+    around each step that is a student's. Errors: StepFailed with the name of the step, whatever it raised.
     """
+    known = values or {}
     for room, name, args, *undo in rows:
         full = full_name(room, name)
         told = announce if full in theirs else None
         if told:
             told("begins", full)
-        call(room, name, [pid if arg is PID else arg for arg in args], full)
+        call(room, name, [known[arg] if isinstance(arg, Later) else arg for arg in args])
         if told:
             told("ends", full)
-        done += [(each[0], each[1], tuple(pid if arg is PID else arg for arg in each[2])) for each in undo]
+        done += undo
 
 
-def call(room: "ModuleType", name: str, args: "Iterable[object]", full: str) -> object:
+def call(room: "ModuleType", name: str, args: "Sequence[object]") -> "Any":
     """Call one step through its room; its errors get its name. A step that forks and returns twice ends there."""
-    me = os.getpid()
+    me, full = os.getpid(), full_name(room, name)
     try:
         result = getattr(room, name)(*args)
-    except ContainLabError as error:
-        if isinstance(error, BrokenOff):
-            raise
-        raise StepFailed(full, error.message, error.hint) from error
+    except (BrokenOff, StepFailed, KeyboardInterrupt):
+        raise
     except BaseException as error:  # a student's step may raise anything, SystemExit too
-        raise named(error, full) from error
+        raise named(error, full, args) from error
     if os.getpid() != me and full in theirs:
         os._exit(0)
     return result
 
 
-def named(error: BaseException, full: str) -> StepFailed:
+def named(error: BaseException, full: str, args: "Sequence[object]" = ()) -> StepFailed:
     """The error of a step under its name, with the lines of the traceback that are not the package's own."""
     reason, hint = explain(error)
     number = error.errno or 0 if isinstance(error, OSError) else 0
-    return StepFailed(full, reason, hint, number, tuple(_frames(error.__traceback__)))
+    code = error.code if isinstance(error, ContainLabError) else 1
+    return StepFailed(f"{full}({shown(args)})", reason, hint, number, tuple(_frames(error.__traceback__)), code)
+
+
+def shown(args: "Iterable[object]") -> str:
+    """Arguments as people read them: text in double quotes, tuples as they are, long ones cut."""
+    said = ", ".join(f'"{arg}"' if isinstance(arg, str) else repr(arg).replace("'", '"') for arg in args)
+    return said if len(said) <= 100 else f"{said[:97]}..."
 
 
 def _frames(trace: "TracebackType | None") -> "Iterator[tuple[str, int, str]]":

@@ -120,10 +120,12 @@ def _unpack(package: str, root: str) -> None:
     """Unpack one package, through the links of a merged /usr, without what LEFT_OUT names."""
     excluded = [f"--exclude=./usr/{path}" for path in LEFT_OUT]
     tar = ["tar", "-x", "-p", "--numeric-owner", "--keep-directory-symlink", "-C", root, *excluded]
-    with subprocess.Popen(tied(["dpkg-deb", "--fsys-tarfile", package]), stdout=subprocess.PIPE) as reader:
+    read = tied(["dpkg-deb", "--fsys-tarfile", package])
+    with subprocess.Popen(read, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as reader:
         done = subprocess.run(tied(tar), stdin=reader.stdout, stderr=subprocess.PIPE, text=True, check=False)
+        said = reader.communicate()[1].decode(errors="replace")
     if done.returncode or reader.returncode:
-        raise _failure(f"unpack {os.path.basename(package)}", done.stderr or "dpkg-deb: damaged package")
+        raise _failure(f"unpack {os.path.basename(package)}", done.stderr + said)
 
 
 def _finish(root: str) -> None:

@@ -1,0 +1,221 @@
+"""Run a plan: the parent's rows, a child that runs its own, what they tell each other, and undo when a row fails.
+
+This is plumbing, and no exercise: two pipes, a loop that waits for the pipes and for the child's end at once, and a
+time limit where a student's step runs. A child tells its parent, in this order:
+    begins / ends STEP    around each step that is a student's
+    failed ...            a step failed: its name, reason, hint, errno, lines
+    ready                 all is done but the last stretch
+and the parent tells the child one thing, that it is in its groups. Who dies without a word is named by the step
+that began last.
+"""
+
+import marshal
+import os
+import select
+
+from contain_lab import cgroups, steps, syscalls
+from contain_lab.container import state
+from contain_lab.container.plan import CONSOLE, FIFO, GROUPS, PARENT
+from contain_lab.errors import ContainLabError, StepFailed, explain
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from contain_lab.container.plan import Plan
+    from contain_lab.steps import Row
+
+STUDENT_SECONDS = 5  # a student's step gets no more
+
+
+class Child:
+    """A container's process as its parent has it: pid, pidfd, and what came of it."""
+
+    def __init__(self, pid: int, up: int, down: int) -> None:
+        self.pid, self.up, self.down = pid, up, down
+        self.pidfd = os.pidfd_open(pid)
+        self.step = ""  # a student's step that has begun
+        self.last = ""  # the one that began last
+        self.failure: ContainLabError | None = None
+        self.ready = False
+        self.ended = False
+        self.exit = 0  # once it has ended: its exit code, or minus the signal
+
+    def kill(self) -> None:
+        """End it, and take its exit status."""
+        if not self.ended:
+            os.kill(self.pid, 9)
+            os.waitpid(self.pid, 0)
+            self.ended = True
+
+
+class Loop:
+    """Wait for several descriptors at once, and call what belongs to each."""
+
+    def __init__(self) -> None:
+        self.poll = select.poll()
+        self.handlers: dict[int, Callable[[], None]] = {}
+
+    def add(self, fd: int, handler: "Callable[[], None]") -> None:
+        """Call handler() whenever a descriptor can be read or is at its end."""
+        self.handlers[fd] = handler
+        self.poll.register(fd, select.POLLIN)
+
+    def remove(self, fd: int) -> None:
+        """Forget a descriptor."""
+        if self.handlers.pop(fd, None):
+            self.poll.unregister(fd)
+
+    def turn(self, seconds: float | None = None) -> bool:
+        """Wait once; False where nothing happened in time."""
+        ready = self.poll.poll(None if seconds is None else seconds * 1000)
+        for fd, _ in ready:
+            if fd in self.handlers:
+                self.handlers[fd]()
+        return bool(ready)
+
+
+def launch(plan: "Plan", done: "list[Row]", loop: Loop, terminal: int = -1) -> Child:
+    """Run a plan up to "ready"; on any failure the child is ended, and the caller undoes `done`.
+
+    done: what undoes the parent's rows is added to it. loop: is turned while waiting, so that a terminal can be
+    served. terminal: the socket that the master end of a terminal goes to. Errors: StepFailed and its kin.
+    """
+    steps.run(plan.before[:1], done)
+    state.write_planned(plan.folder, plan.rows())
+    steps.run(plan.before[1:], done)
+    (up, tell), (hear, down) = os.pipe(), os.pipe()
+    fifo = os.open(f"{plan.folder}/start", os.O_RDWR | os.O_CLOEXEC)
+    parent = os.getpid()
+    pid = steps.call(*plan.clone)
+    pid = os.fork() if pid is None else pid  # the step was skipped
+    if pid == 0:
+        run_child(plan, tell, hear, {PARENT: parent, FIFO: fifo, CONSOLE: terminal})
+    for handle in (tell, hear, fifo):
+        os.close(handle)
+    child = Child(pid, up, down)
+    try:
+        steps.run(plan.beside, done, {steps.PID: pid})
+        os.write(down, b"g")
+        wait_until_ready(child, loop)
+    except BaseException:
+        child.kill()
+        raise
+    return child
+
+
+# ---- the parent's side
+
+def wait_until_ready(child: Child, loop: Loop) -> None:
+    """Turn the loop until the child is ready; raise what it tells, or that it went away."""
+    loop.add(child.up, lambda: hear_child(child, loop))
+    while not child.ready:
+        if not loop.turn(STUDENT_SECONDS if child.step else None) and child.step:
+            raise StepFailed(child.step, f"it did not finish in {STUDENT_SECONDS} s", "it waits, or it never ends")
+        if child.failure:
+            raise child.failure
+        if child.ended:
+            raise went_away(child)
+    loop.remove(child.up)
+
+
+def hear_child(child: Child, loop: Loop) -> None:
+    """Take one message of the child; the end of the pipe means that it ended."""
+    try:
+        head = os.read(child.up, 4)
+        message: tuple[Any, ...] = marshal.loads(_read(child.up, int.from_bytes(head, "little"))) if head else ("end",)
+    except (EOFError, ValueError, ConnectionResetError):
+        message = ("end",)
+    if message[0] == "end":
+        loop.remove(child.up)
+        child.exit = os.waitstatus_to_exitcode(os.waitpid(child.pid, 0)[1])
+        child.ended = True
+    elif message[0] == "failed":
+        child.failure = failure(*message[1:])
+    elif message[0] == "ready":
+        child.ready = True
+    else:
+        child.step = message[1] if message[0] == "begins" else ""
+        child.last = message[1]
+
+
+def _read(fd: int, size: int) -> bytes:
+    data = b""
+    while len(data) < size and (more := os.read(fd, size - len(data))):
+        data += more
+    return data
+
+
+def failure(kind: str, step: str, reason: str, hint: str, number: int, frames: "list[Any]", code: int) -> ContainLabError:
+    """The child's error as it was raised there."""
+    if kind == "BrokenOff":
+        return steps.BrokenOff(reason, hint)
+    if not step:
+        return ContainLabError(reason, hint, code)
+    return StepFailed(step, reason, hint, number, tuple(tuple(frame) for frame in frames), code)
+
+
+def went_away(child: Child) -> ContainLabError:
+    """The error for a child that ended without a word."""
+    code = child.exit
+    how = f"signal {-code}" if code < 0 else f"exit code {code}"
+    if child.step or child.last:
+        return StepFailed(child.step or child.last, f"the process went away without a word ({how})",
+                          "a step must return: it may not exit, execute a program, or close descriptors")
+    return ContainLabError(f"container process {child.pid}: it went away without a word ({how})",
+                           "it was killed from outside, or ran out of memory")
+
+
+# ---- the child's side
+
+def run_child(plan: "Plan", tell: int, hear: int, values: "dict[object, object]") -> None:
+    """Run the child's rows. It never returns: at its end stands execve, or _exit."""
+    try:
+        announce = (lambda what, step: send(tell, (what, step))) if steps.theirs else None
+        steps.run(plan.alone, [], values, announce)
+        if os.read(hear, 1) != b"g":
+            os._exit(1)  # the parent is gone
+        syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)  # nobody in there may look into this process (CVE-2016-9962)
+        values[GROUPS] = cgroups.own_groups()
+        last = 2 if plan.waits else 1
+        steps.run(plan.inside[:-last], [], values, announce)
+        check_alone()
+        send(tell, ("ready",))
+        steps.run(plan.inside[-last:], [], values, announce)
+    except BaseException as error:
+        give_up(error, tell)
+    os._exit(1)
+
+
+def check_alone() -> None:
+    """Where a student's step ran, see that it left no process behind: it would live on in the container."""
+    if not steps.theirs:
+        return
+    try:
+        os.waitpid(-1, os.WNOHANG)
+    except ChildProcessError:
+        return
+    raise ContainLabError("a step of yours left a child process behind", "let it end, and wait for it")
+
+
+def give_up(error: BaseException, tell: int) -> None:
+    """Tell the parent of an error and end; where it has gone, say it on standard error."""
+    step = ""
+    frames: tuple[tuple[str, int, str], ...] = ()
+    reason, hint = explain(error)
+    code, number = (error.code if isinstance(error, ContainLabError) else 1), 0
+    if isinstance(error, StepFailed):
+        step, reason, number, frames = error.step, error.reason, error.errno, error.frames
+    try:
+        send(tell, ("failed", type(error).__name__, step, reason, hint, number, [list(f) for f in frames], code))
+    except BrokenPipeError:
+        os.write(2, f"contain-lab-runtime: {step}{': ' if step else ''}{reason}\n".encode())
+    os._exit(code or 1)
+
+
+def send(fd: int, message: "tuple[Any, ...]") -> None:
+    """Send a message to the parent: its length in four bytes, then itself (marshal)."""
+    data = marshal.dumps(message)
+    os.write(fd, len(data).to_bytes(4, "little") + data)
+

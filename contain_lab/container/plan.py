@@ -1,0 +1,229 @@
+"""The plan of a container's start: its spec, turned into rows of steps. Pure: nothing is done here.
+
+The order is the labs' order, except where the kernel wants another: the groups are joined before the cgroup
+namespace is made and before anything shows them; what needs privileges comes before they are given up.
+"""
+
+from contain_lab import capabilities, cgroups, rootfs, spec, syscalls
+from contain_lab.container import console, process, state
+from contain_lab.errors import InvalidConfig
+from contain_lab.namespaces import cgroup, enter, ipc, mount, net, pid, uts
+from contain_lab.steps import PID, Later
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from contain_lab.spec import Config
+    from contain_lab.steps import Row
+
+FIFO, CONSOLE, PARENT, GROUPS = Later("FIFO"), Later("CONSOLE"), Later("PARENT"), Later("GROUPS")
+OWN_MOUNTS = {"proc": "mount_proc", "sysfs": "mount_sysfs"}
+NODES = {"uts": (uts, "unshare_uts"), "ipc": (ipc, "unshare_ipc"), "mount": (mount, "unshare_mount"),
+         "network": (net, "unshare_net"), "cgroup": (cgroup, "unshare_cgroup")}
+
+
+class Plan:
+    """The rows of a start, in five stretches: each is a list of rows.
+
+    before: the parent's, before there is a child; clone: the one that makes it; beside: the parent's, while the
+    child does `alone`; alone: the child's, before it is in its groups; inside: the child's, up to execve.
+    """
+
+    def __init__(self, config: "Config", root: str, folder: str, overlay: "tuple[str, str] | None" = None,
+                 waits: bool = True) -> None:
+        self.config, self.root, self.folder, self.overlay, self.waits = config, root, folder, overlay, waits
+        self.kinds = {entry["type"]: entry.get("path") or "" for entry in spec.part(config, "linux.namespaces") or []}
+        self.before = list(before_rows(self))
+        self.clone = (pid, "clone_into_namespaces", (("pid",) if self.kinds.get("pid") == "" else (),))
+        self.beside = list(group_rows(config, folder))
+        self.alone = list(alone_rows(self))
+        self.inside = list(inside_rows(self))
+
+    def rows(self) -> "list[Row]":
+        """All of them, in order."""
+        return [*self.before, self.clone, *self.beside, *self.alone, *self.inside]
+
+
+# ---- the parent's
+
+def before_rows(plan: Plan) -> "Iterator[Row]":
+    """What is made before there is a child."""
+    yield state, "reserve_state", (plan.folder,), (state, "remove_state", (plan.folder,))
+    if plan.overlay:
+        layer = plan.overlay[1]
+        yield rootfs, "make_layer", (layer,), (rootfs, "remove_layer", (layer,))
+    if plan.kinds.get("pid"):
+        yield enter, "join_namespace", (plan.kinds["pid"], "pid")
+
+
+def group_rows(config: "Config", folder: str) -> "Iterator[Row]":
+    """The groups that the resources ask for, made and joined."""
+    name = (spec.part(config, "linux.cgroupsPath") or f"cl-{folder.rpartition('/')[2]}").strip("/")
+    rules = tuple(_device_rule(each) for each in spec.part(config, "linux.resources.devices") or [])
+    limit = spec.part(config, "linux.resources.pids.limit")
+    for controller, wanted in (("devices", rules), ("pids", limit is not None)):
+        if wanted:
+            yield cgroups, "create_group", (controller, name), (cgroups, "remove_group", (controller, name))
+    if rules:
+        yield cgroups, "allow_devices", (name, rules)
+    if limit is not None:
+        yield cgroups, "set_pids_limit", (name, limit)
+    for controller, wanted in (("devices", rules), ("pids", limit is not None)):
+        if wanted:
+            yield cgroups, "add_process", (controller, name, PID)
+
+
+def _device_rule(rule: "Config") -> tuple[bool, str]:
+    numbers = [("*" if rule.get(key) is None or rule[key] < 0 else str(rule[key])) for key in ("major", "minor")]
+    return bool(rule.get("allow")), f"{rule.get('type') or 'a'} {':'.join(numbers)} {rule.get('access') or 'rwm'}"
+
+
+# ---- the child's
+
+def alone_rows(plan: Plan) -> "Iterator[Row]":
+    """Namespaces, in the labs' order, and what is set in each."""
+    config, kinds = plan.config, plan.kinds
+    yield pid, "die_with_parent", (PARENT,)
+    yield pid, "new_session", ()
+    for kind in ("uts", "ipc", "mount", "network"):
+        if kinds.get(kind):
+            yield enter, "join_namespace", (kinds[kind], kind)
+        elif kind in kinds:
+            yield (*NODES[kind], ())
+        if kind == "uts" and config.get("hostname"):
+            yield uts, "set_hostname", (config["hostname"],)
+        if kind == "uts" and config.get("domainname"):
+            yield uts, "set_domainname", (config["domainname"],)
+        if kind == "mount":
+            yield mount, "set_propagation", ("/", _root_propagation(config))
+        if kind == "network" and kinds.get(kind) == "":
+            yield net, "bring_loopback_up", ()
+
+
+def _root_propagation(config: "Config") -> int:
+    """pivot_root refuses a shared root, so what is asked to be shared is a slave of the host until then."""
+    asked = (spec.part(config, "linux.rootfsPropagation") or "rprivate").removeprefix("r")
+    if asked not in rootfs.PROPAGATION:
+        raise InvalidConfig(f"linux.rootfsPropagation: {asked!r} is none", "private, slave, shared or unbindable")
+    return syscalls.MS_SLAVE if asked in ("shared", "slave") else syscalls.MS_PRIVATE
+
+
+def inside_rows(plan: Plan) -> "Iterator[Row]":
+    """From the limits to execve."""
+    yield from limit_rows(plan.config)
+    yield from rootfs_rows(plan)
+    yield from kernel_rows(plan)
+    yield from privilege_rows(plan.config)
+    yield from last_rows(plan)
+
+
+def limit_rows(config: "Config") -> "Iterator[Row]":
+    """Limits of the process itself."""
+    for limit in spec.part(config, "process.rlimits") or []:
+        yield process, "set_rlimit", (limit["type"], limit["soft"], limit["hard"])
+    if spec.part(config, "process.oomScoreAdj") is not None:
+        yield process, "set_oom_score", (config["process"]["oomScoreAdj"],)
+
+
+def rootfs_rows(plan: Plan) -> "Iterator[Row]":
+    """The root file system, up to the pivot onto it."""
+    config, root = plan.config, plan.root
+    if plan.overlay:
+        lower, layer = plan.overlay
+        yield rootfs, "mount_overlay", (root, lower, f"{layer}/upper", f"{layer}/work")
+    else:
+        yield rootfs, "bind_rootfs", (root,)
+    for entry in config.get("mounts") or []:
+        yield from mount_rows(root, entry)
+    yield rootfs, "make_devices", (root, tuple(devices(config)))
+    yield rootfs, "link_standard_streams", (root,)
+    yield rootfs, "pivot_into_rootfs", (root,)
+
+
+def mount_rows(root: str, entry: "Config") -> "Iterator[Row]":
+    """One entry of `mounts`."""
+    target, kind, options = entry["destination"], entry.get("type") or "", tuple(entry.get("options") or [])
+    if spec.is_bind(entry):
+        yield rootfs, "bind_path", (root, target, entry["source"], options)
+    elif kind in OWN_MOUNTS:
+        yield rootfs, OWN_MOUNTS[kind], (root, target, options)
+    elif kind == "tmpfs":
+        yield rootfs, "mount_tmpfs", (root, target, options)
+    elif kind == "cgroup":
+        yield rootfs, "mount_cgroups", (root, target, GROUPS, tuple(each for each in options if each == "ro"))
+    else:
+        yield rootfs, "mount_filesystem", (root, target, kind, entry.get("source") or kind, options)
+    if any(option.removeprefix("r") in rootfs.PROPAGATION for option in options):
+        yield rootfs, "set_mount_propagation", (root, target, options)
+
+
+def devices(config: "Config") -> "Iterator[tuple[Any, ...]]":
+    """Device nodes: the default ones, and those of the config."""
+    for path, (major, minor) in rootfs.DEVICES.items():
+        yield path, "c", major, minor, 0o666, 0, 0
+    for entry in spec.part(config, "linux.devices") or []:
+        mode = entry.get("fileMode")
+        yield (entry["path"], entry["type"], entry.get("major") or 0, entry.get("minor") or 0,
+               0o666 if mode is None else mode, entry.get("uid") or 0, entry.get("gid") or 0)
+
+
+def kernel_rows(plan: Plan) -> "Iterator[Row]":
+    """What needs the new root, and privileges."""
+    config = plan.config
+    if (spec.part(config, "linux.rootfsPropagation") or "").endswith("shared"):
+        yield mount, "set_propagation", ("/", syscalls.MS_SHARED)
+    if spec.part(config, "process.terminal"):
+        yield console, "open_console", (CONSOLE, *_size(config))
+    for name, value in (spec.part(config, "linux.sysctl") or {}).items():
+        yield process, "set_sysctl", (name, value)
+    if spec.part(config, "root.readonly"):
+        yield rootfs, "make_root_readonly", ()
+    for path in spec.part(config, "linux.readonlyPaths") or []:
+        yield rootfs, "make_path_readonly", ("/", path)
+    for path in spec.part(config, "linux.maskedPaths") or []:
+        yield rootfs, "mask_path", ("/", path)
+    if plan.kinds.get("cgroup"):
+        yield enter, "join_namespace", (plan.kinds["cgroup"], "cgroup")
+    elif "cgroup" in plan.kinds:
+        yield cgroup, "unshare_cgroup", ()
+
+
+def _size(config: "Config") -> tuple[int, int]:
+    size = spec.part(config, "process.consoleSize") or {}
+    return size.get("height") or 0, size.get("width") or 0
+
+
+def privilege_rows(config: "Config") -> "Iterator[Row]":
+    """Giving up what the program shall not have."""
+    asked = spec.part(config, "process.capabilities") or {}
+    sets = {name: tuple(asked.get(name) or ()) for name in spec.NAMED_CAPABILITIES}
+    for names in sets.values():
+        capabilities.mask(names)
+    yield capabilities, "drop_bounding_set", (sets["bounding"], capabilities.last_capability())
+    user = spec.part(config, "process.user") or {}
+    uid, gid, groups = user.get("uid") or 0, user.get("gid") or 0, tuple(user.get("additionalGids") or ())
+    yield capabilities, "become_user", (uid, gid, groups)
+    yield pid, "die_with_parent", (PARENT,)  # a change of user has cleared it
+    if user.get("umask") is not None:
+        yield process, "set_umask", (user["umask"],)
+    yield process, "enter_directory", (config["process"]["cwd"],)
+    yield capabilities, "set_capabilities", tuple(
+        sets[name] for name in ("effective", "permitted", "inheritable", "ambient"))
+    if spec.part(config, "process.noNewPrivileges"):
+        yield capabilities, "set_no_new_privs", ()
+
+
+def last_rows(plan: Plan) -> "Iterator[Row]":
+    """The program: found now, executed when it is started."""
+    args, env = tuple(plan.config["process"]["args"]), tuple(plan.config["process"].get("env") or ())
+    path = next((entry[5:] for entry in env if entry.startswith("PATH=")), DEFAULT_PATH)
+    yield process, "find_program", (args[0], path)
+    yield process, "close_descriptors", (3,)
+    if plan.waits:
+        yield process, "wait_for_start", (FIFO,)
+    yield process, "execute", (args, env, path)
+
+
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

@@ -1,0 +1,77 @@
+"""The last stretch before the user's program: limits, working directory, descriptors, execve.
+
+man: execve(2), prlimit(2), close_range(2), chdir(2), umask(2).
+"""
+
+import os
+
+from contain_lab import files, syscalls
+from contain_lab.errors import ContainLabError, InvalidConfig, NotFound
+from contain_lab.syscalls import FSCONFIG_CMD_CREATE, PR_SET_PDEATHSIG
+
+RLIMITS = {f"RLIMIT_{name}": number for number, name in enumerate(
+    "CPU FSIZE DATA STACK CORE RSS NPROC NOFILE MEMLOCK AS LOCKS SIGPENDING MSGQUEUE NICE RTPRIO RTTIME".split())}
+
+
+def set_rlimit(kind: str, soft: int, hard: int) -> None:
+    """Limit a resource of this process and its children."""
+    if kind not in RLIMITS:
+        raise InvalidConfig(f"process.rlimits: {kind}: no such limit", "getrlimit(2) lists them")
+    syscalls.prlimit(0, RLIMITS[kind], soft, hard)
+
+
+def set_oom_score(score: int) -> None:
+    """Say how gladly the kernel shall kill this process when memory runs out."""
+    files.put("/proc/self/oom_score_adj", str(score))
+
+
+def set_sysctl(name: str, value: str) -> None:
+    """Set a kernel parameter of our namespaces, through a /proc that no image can fake."""
+    context = syscalls.fsopen("proc")
+    syscalls.fsconfig(context, FSCONFIG_CMD_CREATE)
+    proc = syscalls.fsmount(context)
+    place = os.open(f"sys/{name.replace('.', '/')}", os.O_WRONLY | os.O_CLOEXEC, dir_fd=proc)
+    os.write(place, value.encode())
+    for handle in (place, proc, context):
+        os.close(handle)
+
+
+def set_umask(mask: int) -> None:
+    """Say which permissions a new file does not get."""
+    os.umask(mask)
+
+
+def enter_directory(path: str) -> None:
+    """Make a directory the working directory, and see that it is inside the root."""
+    os.chdir(path)
+    if not os.getcwd().startswith("/"):  # "(unreachable)": a descriptor of the host's leads there (CVE-2024-21626)
+        raise ContainLabError(f"{path}: it lies outside the root file system")
+
+
+def find_program(name: str, path: str) -> str:
+    """Find a program as a shell would, in the directories of PATH."""
+    places = [name] if "/" in name else [f"{folder or '.'}/{name}" for folder in path.split(":")]
+    found = [place for place in places if os.path.exists(place)]
+    for place in found:
+        if os.path.isfile(place) and os.access(place, os.X_OK):
+            return place
+    if found:
+        raise ContainLabError(f"{name}: cannot be executed: permission denied (EACCES)", code=126)
+    raise NotFound(f"{name}: no such program in the container (ENOENT)", f"looked in {path}", code=127)
+
+
+def close_descriptors(first: int) -> None:
+    """Close at execve all descriptors that the program is not meant to have."""
+    syscalls.close_range(first, 2**32 - 1, syscalls.CLOSE_RANGE_CLOEXEC)
+
+
+def wait_for_start(fifo: int) -> None:
+    """Wait until somebody starts this container: a byte comes through its fifo."""
+    syscalls.prctl(PR_SET_PDEATHSIG, 0)  # whoever created it may go now
+    os.read(fifo, 1)
+
+
+def execute(args: tuple[str, ...], env: tuple[str, ...], path: str) -> None:
+    """Become the user's program."""
+    program = find_program(args[0], path)
+    os.execve(program, args, dict(entry.partition("=")[::2] for entry in env))

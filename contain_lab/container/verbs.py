@@ -1,0 +1,189 @@
+"""The verbs: create, start, state, kill, delete, run. runtime.md, "Operations".
+
+Each takes `root`, the directory in which the states of containers are, and the container's id.
+"""
+
+import os
+import time
+
+from contain_lab import files, spec, steps
+from contain_lab.container import console, state
+from contain_lab.container.launch import Child, Loop, launch
+from contain_lab.container.plan import Plan
+from contain_lab.errors import ContainLabError, InvalidConfig, NotFound, WrongState
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from contain_lab.spec import Config
+    from contain_lab.steps import Row
+
+SIGKILL = 9
+
+
+def load(bundle: str) -> "Config":
+    """The checked config of a bundle. Errors: NotFound, InvalidConfig, Unsupported."""
+    path = os.path.join(bundle, "config.json")
+    if not os.path.isfile(path):
+        raise NotFound(f"{path}: no such file", "a bundle is a directory with a config.json; --bundle names it")
+    return spec.validate(files.read_json(path))
+
+
+def create(root: str, name: str, config: "Config", bundle: str, pid_file: str = "", console_socket: str = "") -> None:
+    """Make a container, up to the user's program, which waits for `start`. On any failure nothing is left."""
+    terminal = open_socket(config, console_socket)
+    plan = Plan(config, spec.root_path(config, bundle), f"{root}/{state.check_id(name)}")
+    done: list[Row] = []
+    try:
+        child = launch(plan, done, Loop(), terminal)
+        try:
+            state.write_state(plan.folder, describe(name, child.pid, config, bundle, done))
+            if pid_file:
+                files.write(pid_file, str(child.pid), 0o644)
+        except BaseException:
+            child.kill()
+            raise
+    except BaseException:
+        forget(plan.folder)
+        steps.undo(done)
+        raise
+
+
+def open_socket(config: "Config", console_socket: str) -> int:
+    """The descriptor that a terminal goes to, -1 without one. Errors: InvalidConfig where one of the two is missing."""
+    if bool(spec.part(config, "process.terminal")) != bool(console_socket):
+        raise InvalidConfig("process.terminal: a terminal and --console-socket go together",
+                            "give both, or neither")
+    return console.connect(console_socket) if console_socket else -1
+
+
+def forget(folder: str) -> None:
+    """Let go of the lock of a state directory, and take its state away, for `undo` to remove the rest."""
+    handle = state.held.pop(folder, 0)
+    if handle:
+        os.close(handle)
+
+
+def describe(name: str, pid: int, config: "Config", bundle: str, done: "list[Row]") -> "dict[str, Any]":
+    """What is kept of a container, with the rows that undo what was made of it."""
+    return {
+        "ociVersion": spec.VERSION, "id": name, "pid": pid, "started": state.start_time(pid),
+        "bundle": os.path.abspath(bundle), "annotations": config.get("annotations") or {},
+        "undo": [[room.__name__, step, list(args)] for room, step, args, *_ in done],
+    }
+
+
+def start(root: str, name: str) -> None:
+    """Let the user's program begin. Errors: NotFound, WrongState."""
+    kept = state.read_state(root, name)
+    now = state.status(root, kept)
+    if now != "created":
+        raise WrongState(f"container {name}: it is {now}, and only a created one can be started")
+    fifo = os.open(f"{root}/{name}/start", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    os.write(fifo, b"s")
+    os.close(fifo)
+    handle = files.lock(f"{root}/{name}/lock", wait=True)  # it is free once execve has closed it
+    if handle is not None:
+        os.close(handle)
+
+
+def get_state(root: str, name: str) -> "dict[str, Any]":
+    """The state as the specification has it: ociVersion, id, status, pid, bundle, annotations."""
+    kept = state.read_state(root, name)
+    now = state.status(root, kept)
+    return {"ociVersion": kept["ociVersion"], "id": name, "status": now,
+            "pid": 0 if now == "stopped" else kept["pid"], "bundle": kept["bundle"],
+            "annotations": kept["annotations"]}
+
+
+def kill(root: str, name: str, number: int) -> None:
+    """Send a signal to the container's process. Errors: NotFound, WrongState."""
+    kept = state.read_state(root, name)
+    if state.status(root, kept) == "stopped":
+        raise WrongState(f"container {name}: it is stopped, and nothing is left to send a signal to")
+    _signal(kept, number)
+
+
+def _signal(kept: "dict[str, Any]", number: int) -> None:
+    from _signal import pidfd_send_signal
+
+    pidfd = os.pidfd_open(kept["pid"])
+    try:
+        if state.start_time(kept["pid"]) == kept["started"]:  # a pidfd stays with its process, a pid does not
+            pidfd_send_signal(pidfd, number)
+    finally:
+        os.close(pidfd)
+
+
+def delete(root: str, name: str, force: bool = False) -> None:
+    """Remove what is left of a container. force: end it first; and one that does not exist is no error."""
+    try:
+        kept = state.read_state(root, name)
+    except NotFound:
+        if not force:
+            raise
+        return
+    if state.status(root, kept) != "stopped":
+        if not force and state.status(root, kept) == "running":
+            raise WrongState(f"container {name}: it is running", "kill it first, or delete --force")
+        end(kept)
+    undo(root, kept)
+
+
+def end(kept: "dict[str, Any]") -> None:
+    """Kill a container's process, and wait until it is gone (a zombie is gone: its parent will see to it)."""
+    import select
+
+    try:
+        pidfd = os.pidfd_open(kept["pid"])
+        _signal(kept, SIGKILL)
+    except ProcessLookupError:
+        return
+    waiting = select.poll()
+    waiting.register(pidfd, select.POLLIN)
+    if not waiting.poll(10_000):
+        raise ContainLabError(f"container {kept['id']}: process {kept['pid']} does not end though it was killed",
+                              "it hangs in the kernel: see /proc/PID/stack")
+    os.close(pidfd)
+
+
+def undo(root: str, kept: "dict[str, Any]") -> None:
+    """Undo what was made of a container, the last first; its state directory, which came first, goes last."""
+    rows = [(__import__(room, fromlist=["_"]), step, tuple(args)) for room, step, args in kept["undo"]]
+    for _ in range(100):
+        failed = steps.undo(rows[1:])
+        if not failed:
+            steps.undo(rows[:1])
+            return
+        time.sleep(0.02)  # a group may take a moment to be empty
+    raise ContainLabError(f"container {kept['id']}: {failed[0]}", "something still uses it: try delete again")
+
+
+# ---- run: create, start, wait and delete in one
+
+def run(plan: Plan, serve: "Callable[[Loop, Child], int]", terminal: int = -1, loop: "Loop | None" = None) -> int:
+    """Run a container in the foreground, and leave nothing of it; its exit code, 128 and the signal where one ended it.
+
+    serve: turns the loop until the child has ended, and returns its wait status; it passes signals and terminal on.
+    """
+    done: list[Row] = []
+    loop = loop or Loop()
+    try:
+        child = launch(plan, done, loop, terminal)
+        code = os.waitstatus_to_exitcode(serve(loop, child))
+        return 128 - code if code < 0 else code
+    finally:
+        forget(plan.folder)
+        steps.undo(done)
+
+
+def sweep(root: str) -> list[str]:
+    """Remove what killed commands left below a root: their names. What one has left stops no other's removal."""
+    removed = []
+    for name in state.stale(root):
+        kept = {"id": name, "undo": state.planned(f"{root}/{name}")}
+        undo(root, kept)
+        removed.append(name)
+    return removed

@@ -1,0 +1,20 @@
+"""Namespaces: what a process sees of the machine, one file a kind. man: namespaces(7).
+
+A process is in one namespace of each kind; its children begin in the same ones. New ones come from clone(2) (a
+child in new ones) and unshare(2) (the caller, or its next children), old ones are entered with setns(2). Each is a
+file, /proc/PID/ns/<kind>: two processes are in the same namespace if these are the same inode.
+"""
+
+from contain_lab import syscalls
+
+# kind, as the runtime specification calls it: (its file below /proc/PID/ns, its flag of clone and unshare)
+KINDS = {
+    "uts": ("uts", syscalls.CLONE_NEWUTS),
+    "ipc": ("ipc", syscalls.CLONE_NEWIPC),
+    "pid": ("pid", syscalls.CLONE_NEWPID),
+    "mount": ("mnt", syscalls.CLONE_NEWNS),
+    "network": ("net", syscalls.CLONE_NEWNET),
+    "user": ("user", syscalls.CLONE_NEWUSER),
+    "cgroup": ("cgroup", syscalls.CLONE_NEWCGROUP),
+    "time": ("time", syscalls.CLONE_NEWTIME),
+}

@@ -1,0 +1,271 @@
+"""The root file system of a container: its mounts, its devices, and the pivot onto it.
+
+man: mount_setattr(2), open_tree(2), fsopen(2), move_mount(2), pivot_root(2), openat2(2). Invariants:
+- a place below the root is opened by `files.make_in_root` (openat2, RESOLVE_IN_ROOT) and mounted onto its
+  descriptor, never by a path that an image could have laid a symbolic link into (CVE-2021-30465);
+- /proc and /sys are real directories of the root, or it is refused (CVE-2019-16884);
+- all of it happens in the container's own mount namespace, so the kernel takes it away with the last process.
+"""
+
+import os
+import stat
+
+from contain_lab import files, syscalls
+from contain_lab.errors import ContainLabError, InvalidConfig
+from contain_lab.syscalls import (
+    AT_EMPTY_PATH,
+    AT_FDCWD,
+    AT_RECURSIVE,
+    FSCONFIG_CMD_CREATE,
+    FSCONFIG_SET_FLAG,
+    FSCONFIG_SET_STRING,
+    MNT_DETACH,
+    MOUNT_ATTR_RDONLY,
+    OPEN_TREE_CLOEXEC,
+    OPEN_TREE_CLONE,
+    RESOLVE_IN_ROOT,
+    RESOLVE_NO_SYMLINKS,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    Settings = list[tuple[str, str | None]]
+    Options = tuple[int, int, Settings, list[tuple[int, int]], bool]
+
+# mount options of the runtime specification: name -> (attributes set, attributes cleared), of mount_setattr(2)
+ATTRIBUTES = {
+    "ro": (1, 0), "rw": (0, 1), "nosuid": (2, 0), "suid": (0, 2), "nodev": (4, 0), "dev": (0, 4),
+    "noexec": (8, 0), "exec": (0, 8), "noatime": (0x10, 0x70), "relatime": (0, 0x70), "strictatime": (0x20, 0x70),
+    "atime": (0, 0x70), "norelatime": (0, 0x70), "nodiratime": (0x80, 0), "diratime": (0, 0x80),
+    "nosymfollow": (0x200000, 0), "defaults": (0, 0), "async": (0, 0),
+}
+PROPAGATION = {
+    "private": syscalls.MS_PRIVATE, "slave": syscalls.MS_SLAVE, "shared": syscalls.MS_SHARED,
+    "unbindable": syscalls.MS_UNBINDABLE,
+}
+DEVICES = {  # path -> (major, minor), of the kernel's Documentation/admin-guide/devices.txt
+    "/dev/null": (1, 3), "/dev/zero": (1, 5), "/dev/full": (1, 7), "/dev/random": (1, 8), "/dev/urandom": (1, 9),
+    "/dev/tty": (5, 0),
+}
+LINKS = {"/dev/fd": "/proc/self/fd", "/dev/stdin": "/proc/self/fd/0", "/dev/stdout": "/proc/self/fd/1",
+         "/dev/stderr": "/proc/self/fd/2", "/dev/ptmx": "pts/ptmx"}
+
+
+# ---- the root itself
+
+def bind_rootfs(root: str) -> None:
+    """Make a mount of the root directory, for pivot_root wants one."""
+    tree = syscalls.open_tree(AT_FDCWD, root, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE)
+    _attach(tree, os.open(root, os.O_PATH | os.O_CLOEXEC))
+
+
+def mount_overlay(root: str, lower: str, upper: str, work: str) -> None:
+    """Mount an image as the root, with a writable layer of the container's own above it."""
+    settings: Settings = [("lowerdir", lower), ("upperdir", upper), ("workdir", work)]
+    _attach(new_filesystem("overlay", "overlay", settings), os.open(root, os.O_PATH | os.O_CLOEXEC))
+
+
+def pivot_into_rootfs(root: str) -> None:
+    """Make root the root of this mount namespace, and let go of the old one."""
+    os.chdir(root)
+    syscalls.pivot_root(".", ".")
+    syscalls.umount2(".", MNT_DETACH)
+    os.chdir("/")
+
+
+def make_root_readonly() -> None:
+    """Make the root file system read-only; mounts below it stay as they are."""
+    handle = os.open("/", os.O_PATH | os.O_CLOEXEC)
+    syscalls.mount_setattr(handle, AT_EMPTY_PATH, MOUNT_ATTR_RDONLY)
+    os.close(handle)
+
+
+# ---- mounts below it
+
+def mount_proc(root: str, target: str, options: tuple[str, ...]) -> None:
+    """Mount a new /proc: the processes of this PID namespace."""
+    check_real_directory(root, target)
+    mount_filesystem(root, target, "proc", "proc", options)
+
+
+def mount_sysfs(root: str, target: str, options: tuple[str, ...]) -> None:
+    """Mount a new /sys: the devices of this network namespace."""
+    check_real_directory(root, target)
+    mount_filesystem(root, target, "sysfs", "sysfs", options)
+
+
+def mount_tmpfs(root: str, target: str, options: tuple[str, ...]) -> None:
+    """Mount an empty file system that lives in memory."""
+    mount_filesystem(root, target, "tmpfs", "tmpfs", options)
+
+
+def mount_filesystem(root: str, target: str, kind: str, source: str, options: tuple[str, ...]) -> None:
+    """Mount a new file system of any kind."""
+    attributes, _, settings, _, _ = split_options(options)
+    _attach(new_filesystem(kind, source, settings, attributes), files.make_in_root(root, target))
+
+
+def bind_path(root: str, target: str, source: str, options: tuple[str, ...]) -> None:
+    """Mount a file or directory of the host at a place in the container."""
+    attributes, cleared, unknown, _, recursive = split_options(options)
+    if unknown:
+        raise InvalidConfig(f"mount {target}: option {unknown[0][0]!r} says nothing to a bind mount")
+    deep = AT_RECURSIVE if recursive else 0
+    tree = syscalls.open_tree(AT_FDCWD, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | deep)
+    if attributes or cleared:
+        syscalls.mount_setattr(tree, AT_EMPTY_PATH, attributes, cleared)
+    _attach(tree, files.make_in_root(root, target, directory=os.path.isdir(source)))
+
+
+def set_mount_propagation(root: str, target: str, options: tuple[str, ...]) -> None:
+    """Say what a mount exchanges with its peers: private, slave, shared, and all below it with an r before."""
+    handle = files.open_in_root(root, target)
+    for propagation, deep in split_options(options)[3]:
+        syscalls.mount_setattr(handle, AT_EMPTY_PATH | deep, 0, 0, propagation)
+    os.close(handle)
+
+
+def mount_cgroups(root: str, target: str, groups: tuple[tuple[str, str], ...], options: tuple[str, ...]) -> None:
+    """Show the container its own cgroups, each hierarchy at its name: groups are (name, path on the host)."""
+    mount_tmpfs(root, target, ("nosuid", "nodev", "noexec", "mode=755"))
+    for name, path in groups:
+        bind_path(root, f"{target}/{name}", path, ("nosuid", "nodev", "noexec", *options))
+    if "ro" in options:
+        make_path_readonly(root, target)
+
+
+def make_path_readonly(root: str, path: str) -> None:
+    """Make a path read-only by a bind mount over itself; where there is none, nothing is done."""
+    try:
+        place = files.open_in_root(root, path)
+    except FileNotFoundError:
+        return
+    tree = syscalls.open_tree(place, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE)
+    syscalls.mount_setattr(tree, AT_EMPTY_PATH | AT_RECURSIVE, MOUNT_ATTR_RDONLY)
+    _attach(tree, place)
+
+
+def mask_path(root: str, path: str) -> None:
+    """Hide a path: /dev/null over a file, an empty read-only file system over a directory."""
+    try:
+        place = files.open_in_root(root, path)
+    except FileNotFoundError:
+        return
+    if stat.S_ISDIR(os.fstat(place).st_mode):
+        tree = new_filesystem("tmpfs", "tmpfs", [("mode", "555"), ("size", "0k")], MOUNT_ATTR_RDONLY)
+    else:
+        null = files.open_in_root(root, "/dev/null")
+        if os.fstat(null).st_rdev != os.makedev(1, 3):  # an image could have put another file there (CVE-2025-31133)
+            raise ContainLabError(f"{path}: /dev/null in the container is not the null device, so nothing masks it")
+        tree = syscalls.open_tree(null, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH)
+    _attach(tree, place)
+
+
+# ---- /dev
+
+def make_devices(root: str, devices: "tuple[tuple[str, str, int, int, int, int, int], ...]") -> None:
+    """Make device nodes: each (path, type, major, minor, mode, uid, gid)."""
+    for path, kind, major, minor, mode, uid, gid in devices:
+        folder, name = os.path.split(path)
+        parent = files.make_in_root(root, folder)
+        if not _there(parent, name):
+            os.mknod(name, mode | NODE_TYPES[kind], os.makedev(major, minor), dir_fd=parent)
+            os.chmod(name, mode, dir_fd=parent)  # mknod's mode has gone through the umask
+            os.chown(name, uid, gid, dir_fd=parent, follow_symlinks=False)
+        os.close(parent)
+
+
+NODE_TYPES = {"c": stat.S_IFCHR, "u": stat.S_IFCHR, "b": stat.S_IFBLK, "p": stat.S_IFIFO}
+
+
+def link_standard_streams(root: str) -> None:
+    """Make the links in /dev that programs expect: fd, stdin, stdout, stderr, ptmx."""
+    for path, target in LINKS.items():
+        folder, name = os.path.split(path)
+        parent = files.open_in_root(root, folder)
+        if not _there(parent, name):
+            os.symlink(target, name, dir_fd=parent)
+        os.close(parent)
+
+
+def _there(parent: int, name: str) -> bool:
+    try:
+        os.stat(name, dir_fd=parent, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+# ---- the layer that a container writes to
+
+def make_layer(folder: str) -> None:
+    """Make the writable layer of a container: the folders that overlay calls upper and work."""
+    os.makedirs(os.path.dirname(folder), 0o711, exist_ok=True)
+    os.mkdir(folder, 0o700)
+    for name in ("upper", "work", "root"):
+        os.mkdir(f"{folder}/{name}", 0o755)
+
+
+def remove_layer(folder: str) -> None:
+    """Remove the writable layer of a container, and all that was written to it."""
+    import shutil  # human door only: nothing on the way to execve removes a layer
+
+    if os.path.isdir(folder):
+        shutil.rmtree(folder)
+
+
+# ---- what they are made of
+
+def new_filesystem(kind: str, source: str, settings: "Settings", attributes: int = 0) -> int:
+    """A new file system with its settings, as a detached mount: its descriptor. man: fsopen(2)."""
+    context = syscalls.fsopen(kind)
+    try:
+        syscalls.fsconfig(context, FSCONFIG_SET_STRING, "source", source)
+        for key, value in settings:
+            command = FSCONFIG_SET_FLAG if value is None else FSCONFIG_SET_STRING
+            syscalls.fsconfig(context, command, key, value)
+        syscalls.fsconfig(context, FSCONFIG_CMD_CREATE)
+        return syscalls.fsmount(context, attributes)
+    finally:
+        os.close(context)
+
+
+def _attach(tree: int, place: int) -> None:
+    """Attach a detached mount onto a descriptor, and close both."""
+    try:
+        syscalls.move_mount(tree, place)
+    finally:
+        os.close(tree)
+        os.close(place)
+
+
+def split_options(options: tuple[str, ...]) -> "Options":
+    """Mount options as (attributes set, cleared, file system settings, [(propagation, recursive)], rbind)."""
+    on, off, recursive = 0, 0, False
+    settings: Settings = []
+    propagation: list[tuple[int, int]] = []
+    for option in options:
+        if option in ATTRIBUTES:
+            on, off = (on | ATTRIBUTES[option][0]) & ~ATTRIBUTES[option][1], off | ATTRIBUTES[option][1]
+        elif option.removeprefix("r") in PROPAGATION:
+            propagation.append((PROPAGATION[option.removeprefix("r")], AT_RECURSIVE if option[0] == "r" else 0))
+        elif option in ("bind", "rbind"):
+            recursive = option == "rbind"
+        else:
+            key, equals, value = option.partition("=")
+            settings.append((key, value if equals else None))
+    return on, off, settings, propagation, recursive
+
+
+def check_real_directory(root: str, target: str) -> None:
+    """Refuse a root in which the place of /proc or /sys is a symbolic link, or lies behind one."""
+    handle = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.close(syscalls.openat2(handle, target, os.O_PATH | os.O_CLOEXEC, 0, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise InvalidConfig(f"{target}: it is a symbolic link in the root file system, or lies behind one",
+                            "an image that does this is broken or hostile: make it a directory") from error
+    finally:
+        os.close(handle)

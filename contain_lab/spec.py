@@ -1,0 +1,219 @@
+"""The runtime specification's config.json as data: what is allowed, what we do of it, and a default.
+
+https://github.com/opencontainers/runtime-spec/blob/v1.2.0/config.md and config-linux.md. Plain dicts, for the OCI
+command line is on its way to execve. A config is checked before anything is done: a wrong type is InvalidConfig,
+what the specification allows and this runtime does not do is Unsupported, and nothing that it asks for is passed
+over in silence. What the specification does not know is ignored, as it demands.
+"""
+
+import os
+
+from contain_lab.errors import InvalidConfig, Unsupported
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    Config = dict[str, Any]
+
+VERSION = "1.2.0"
+NAMESPACES = ("pid", "network", "ipc", "uts", "mount", "cgroup")
+
+# The types of what is read: a type, [of all], {name: of it}, or (str, of all values of a map).
+NAMED_CAPABILITIES = {name: [str] for name in ("bounding", "effective", "permitted", "inheritable", "ambient")}
+TYPES: "Config" = {
+    "ociVersion": str, "hostname": str, "domainname": str, "annotations": (str, str),
+    "root": {"path": str, "readonly": bool},
+    "process": {
+        "terminal": bool, "args": [str], "env": [str], "cwd": str, "noNewPrivileges": bool, "oomScoreAdj": int,
+        "consoleSize": {"height": int, "width": int},
+        "user": {"uid": int, "gid": int, "umask": int, "additionalGids": [int]},
+        "capabilities": NAMED_CAPABILITIES,
+        "rlimits": [{"type": str, "soft": int, "hard": int}],
+    },
+    "mounts": [{"destination": str, "type": str, "source": str, "options": [str]}],
+    "hooks": (str, list),
+    "linux": {
+        "namespaces": [{"type": str, "path": str}], "cgroupsPath": str, "sysctl": (str, str),
+        "devices": [{"path": str, "type": str, "major": int, "minor": int, "fileMode": int, "uid": int, "gid": int}],
+        "maskedPaths": [str], "readonlyPaths": [str], "rootfsPropagation": str,
+        "resources": {"pids": {"limit": int},
+                      "devices": [{"allow": bool, "type": str, "major": int, "minor": int, "access": str}]},
+    },
+}
+# What may stand in a config, and is refused unless it is empty.
+REFUSED = (
+    "process.apparmorProfile", "process.selinuxLabel", "process.ioPriority", "process.scheduler",
+    "process.execCPUAffinity", "linux.uidMappings", "linux.gidMappings", "linux.timeOffsets", "linux.seccomp",
+    "linux.mountLabel", "linux.intelRdt", "linux.personality", "linux.netDevices", "linux.memoryPolicy",
+    "linux.resources.memory", "linux.resources.cpu", "linux.resources.blockIO", "linux.resources.hugepageLimits",
+    "linux.resources.network", "linux.resources.rdma", "linux.resources.unified",
+)
+SYSCTLS = {"net.": "network", "fs.mqueue.": "ipc", "kernel.msg": "ipc", "kernel.shm": "ipc", "kernel.sem": "ipc",
+           "kernel.domainname": "uts"}
+
+
+def part(config: "Config", path: str) -> "Any":
+    """What stands at a dotted path of a config, None where nothing does: part(config, "process.user.uid")."""
+    value: Any = config
+    for name in path.split("."):
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+# ---- validation
+
+def validate(config: "Config") -> "Config":
+    """Check a config, and return it. Errors: InvalidConfig and Unsupported, with the path of what is wrong."""
+    _check_type(config, TYPES, "")
+    version = config.get("ociVersion") or ""
+    if not version.startswith("1."):
+        raise InvalidConfig(f"ociVersion: {version!r}: only versions 1.x of the specification are known")
+    for path in REFUSED:
+        if part(config, path):
+            raise Unsupported(f"{path}: this runtime does not do it", "leave it out of config.json")
+    if any((config.get("hooks") or {}).values()):
+        raise Unsupported("hooks: this runtime runs none", "leave them out of config.json")
+    _check_process(config)
+    _check_mounts(config)
+    _check_namespaces(config)
+    return config
+
+
+def _check_type(value: object, wanted: "Any", path: str) -> None:
+    if value is None:
+        return
+    if isinstance(wanted, type):
+        if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
+            raise InvalidConfig(f"{path}: {_shown(value)} where {WORDS[wanted]} is due")
+    elif isinstance(wanted, list):
+        for number, inner in enumerate(_expect(value, list, path)):
+            _check_type(inner, wanted[0], f"{path}[{number}]")
+    elif isinstance(wanted, tuple):
+        for name, inner in _expect(value, dict, path).items():
+            _check_type(inner, wanted[1], f"{path}.{name}")
+    else:
+        for name, inner in _expect(value, dict, path).items():
+            if name in wanted:
+                _check_type(inner, wanted[name], f"{path}.{name}" if path else name)
+
+
+WORDS = {str: "text", int: "a whole number", bool: "true or false", list: "a list", dict: "an object"}
+
+
+def _expect(value: object, kind: type, path: str) -> "Any":
+    if not isinstance(value, kind):
+        raise InvalidConfig(f"{path or 'config.json'}: {_shown(value)} where {WORDS[kind]} is due")
+    return value
+
+
+def _shown(value: object) -> str:
+    said = repr(value)
+    return said if len(said) <= 40 else f"{said[:37]}..."
+
+
+def _check_process(config: "Config") -> None:
+    process = config.get("process")
+    if not process:
+        raise InvalidConfig("process: missing", "a container needs process.args and process.cwd")
+    if not process.get("args"):
+        raise InvalidConfig("process.args: empty or missing", "name a program to run")
+    if not (process.get("cwd") or "").startswith("/"):
+        raise InvalidConfig(f"process.cwd: {process.get('cwd') or ''!r} is not an absolute path")
+    for entry in [*process["args"], *(process.get("env") or []), process["cwd"]]:
+        if "\0" in entry:
+            raise InvalidConfig(f"process: {_shown(entry)} holds a zero byte")
+    user = process.get("user") or {}
+    for name, number in [(key, user.get(key) or 0) for key in ("uid", "gid")] + [
+            ("additionalGids", each) for each in user.get("additionalGids") or []]:
+        if not 0 <= number < 1 << 31:
+            raise InvalidConfig(f"process.user.{name}: {number} is not between 0 and 2^31-1")
+    if not part(config, "root.path"):
+        raise InvalidConfig("root.path: missing", "it names the root file system, relative to the bundle")
+
+
+def _check_mounts(config: "Config") -> None:
+    for number, mount in enumerate(config.get("mounts") or []):
+        where = f"mounts[{number}]"
+        if not (mount.get("destination") or "").startswith("/"):
+            raise InvalidConfig(f"{where}.destination: {mount.get('destination')!r} is not an absolute path")
+        if is_bind(mount) and not mount.get("source"):
+            raise InvalidConfig(f"{where}.source: missing, and a bind mount needs one")
+        if not is_bind(mount) and not mount.get("type"):
+            raise InvalidConfig(f"{where}.type: missing")
+        if mount.get("uidMappings") or mount.get("gidMappings") or "idmap" in (mount.get("options") or []):
+            raise Unsupported(f"{where}: this runtime maps no ids of a mount", "leave the mappings out of config.json")
+
+
+def is_bind(mount: "Config") -> bool:
+    """Whether an entry of `mounts` is a bind mount: by its type, or by its options, as runtimes take it."""
+    return mount.get("type") == "bind" or bool({"bind", "rbind"} & set(mount.get("options") or []))
+
+
+def _check_namespaces(config: "Config") -> None:
+    seen: dict[str, str] = {}
+    for entry in part(config, "linux.namespaces") or []:
+        kind = entry.get("type") or ""
+        if kind in seen:
+            raise InvalidConfig(f"linux.namespaces: {kind} stands there twice")
+        if kind in ("user", "time"):
+            raise Unsupported(f"linux.namespaces: this runtime makes no {kind} namespace", "leave it out of config.json")
+        if kind not in NAMESPACES:
+            raise InvalidConfig(f"linux.namespaces: {kind!r} is no kind of namespace")
+        seen[kind] = entry.get("path") or ""
+    if seen.get("mount") or "mount" not in seen:
+        raise Unsupported("linux.namespaces: a mount namespace of the container's own is needed",
+                          'add {"type": "mount"} without a path')
+    for name, kind in (("hostname", "uts"), ("domainname", "uts")):
+        if config.get(name) and kind not in seen:
+            raise InvalidConfig(f"{name}: it would be the host's, for there is no {kind} namespace")
+    for name in part(config, "linux.sysctl") or {}:
+        kind = next((kind for start, kind in SYSCTLS.items() if name.replace("/", ".").startswith(start)), "")
+        if kind not in seen:
+            raise InvalidConfig(f"linux.sysctl: {name} would be the host's",
+                                f"it needs a {kind} namespace" if kind else "only parameters of a namespace can be set")
+
+
+# ---- a default
+
+MASKED = ("/proc/acpi /proc/asound /proc/kcore /proc/keys /proc/latency_stats /proc/timer_list /proc/timer_stats "
+          "/proc/sched_debug /proc/scsi /sys/firmware /sys/devices/virtual/powercap").split()
+READONLY = "/proc/bus /proc/fs /proc/irq /proc/sys /proc/sysrq-trigger".split()
+MOUNTS = (
+    ("/proc", "proc", "proc", "nosuid noexec nodev"),
+    ("/dev", "tmpfs", "tmpfs", "nosuid strictatime mode=755 size=65536k"),
+    ("/dev/pts", "devpts", "devpts", "nosuid noexec newinstance ptmxmode=0666 mode=0620 gid=5"),
+    ("/dev/shm", "tmpfs", "shm", "nosuid noexec nodev mode=1777 size=65536k"),
+    ("/dev/mqueue", "mqueue", "mqueue", "nosuid noexec nodev"),
+    ("/sys", "sysfs", "sysfs", "nosuid noexec nodev ro"),
+)
+
+
+def default(args: "list[str]", rootfs: str, hostname: str, capabilities: "tuple[str, ...]",
+            env: "tuple[str, ...]" = (), cwd: str = "/", terminal: bool = False) -> "Config":
+    """A config for a program in a root file system, as closed as Docker's default, without a network.
+
+    args, env, cwd: as in process; capabilities: names of the bounding, effective and permitted sets.
+    """
+    kept = list(capabilities)
+    return {
+        "ociVersion": VERSION,
+        "process": {"terminal": terminal, "args": args, "env": list(env), "cwd": cwd, "user": {"uid": 0, "gid": 0},
+                    "capabilities": {"bounding": kept, "effective": kept, "permitted": kept},
+                    "noNewPrivileges": True},
+        "root": {"path": rootfs, "readonly": False},
+        "hostname": hostname,
+        "mounts": [{"destination": place, "type": kind, "source": source, "options": options.split()}
+                   for place, kind, source, options in MOUNTS],
+        "linux": {"namespaces": [{"type": kind} for kind in NAMESPACES], "maskedPaths": list(MASKED),
+                  "readonlyPaths": list(READONLY), "resources": {}},
+    }
+
+
+def root_path(config: "Config", bundle: str) -> str:
+    """The absolute path of the root file system; a relative one is relative to the bundle. Errors: InvalidConfig."""
+    path = os.path.realpath(os.path.join(bundle, config["root"]["path"]))
+    if not os.path.isdir(path):
+        raise InvalidConfig(f"root.path: {config['root']['path']}: no such directory", f"looked for {path}")
+    return path
