@@ -199,10 +199,11 @@ def test_no_package_at_all_makes_no_image(tmp_path: Path) -> None:
 
 @pytest.mark.needs("dpkg-deb", "setpriv")
 @pytest.mark.usefixtures("apt")
-def test_a_damaged_package_is_named(tmp_path: Path) -> None:
+def test_a_damaged_package_is_named(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "debs/bad.deb").write_text("no package")
-    with pytest.raises(ContainLabError, match=r"image 'debian': unpack bad.deb: "):
+    with pytest.raises(ContainLabError, match=r"image 'debian': unpack bad.deb: dpkg-deb: error: "):
         bootstrap.bootstrap(["debian"])
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.needs("busybox", "setpriv")
