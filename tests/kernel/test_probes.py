@@ -18,18 +18,21 @@ def probe_anew() -> dict[str, features.Feature]:
     return {each.name: each for each in features.probe()}
 
 
-def state() -> tuple[object, ...]:
-    """What a probe could change: mounts, links, groups, this process's namespaces, temporary files."""
-    spaces = {kind: os.readlink(f"/proc/self/ns/{kind}") for kind in os.listdir("/proc/self/ns")}
-    groups = {path for path, _, _ in os.walk("/sys/fs/cgroup")}
-    mounts = Path("/proc/self/mountinfo").read_text()
-    return spaces, groups, mounts, set(os.listdir("/sys/class/net"))
+def namespaces_of_this_process() -> dict[str, str]:
+    return {kind: os.readlink(f"/proc/self/ns/{kind}") for kind in os.listdir("/proc/self/ns")}
 
 
 def test_probing_changes_nothing() -> None:
-    before = state()
+    before = namespaces_of_this_process()
     probe_anew()
-    assert state() == before
+    assert namespaces_of_this_process() == before
+    assert "cl-probe" not in Path("/proc/self/mountinfo").read_text()
+
+
+@pytest.mark.needs("root", "nft")
+def test_probing_leaves_no_table() -> None:
+    probe_anew()
+    assert "cl_probe" not in subprocess.run(["nft", "list", "tables"], capture_output=True, text=True).stdout
 
 
 def test_a_process_with_threads_can_probe() -> None:

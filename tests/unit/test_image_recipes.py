@@ -106,6 +106,14 @@ def test_another_busybox_makes_another_image(tmp_path: Path, monkeypatch: pytest
     assert bootstrap.bootstrap(["busybox"]) == ["busybox"]
 
 
+@pytest.mark.needs("busybox")
+def test_another_configuration_makes_another_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bootstrap.bootstrap(["busybox"])
+    (tmp_path / "bootstrap.py").write_text("another")
+    monkeypatch.setattr(bootstrap, "__file__", str(tmp_path / "bootstrap.py"))
+    assert bootstrap.bootstrap(["busybox"]) == ["busybox"]
+
+
 @pytest.mark.parametrize(("places", "reason"), [
     (("/no/such/busybox",), "busybox is not on this machine"),
     ((shutil.which("env"),), "is dynamically linked"),
