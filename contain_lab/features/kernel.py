@@ -59,7 +59,7 @@ def _is_virtual() -> bool:
 def _overlay() -> Feature:
     """Whether overlay works, and takes an upper directory where our data are."""
     if reason := trial.results()["overlay"]:
-        hint = "run as root" if os.geteuid() else "modprobe overlay"
+        hint = "modprobe overlay" if "ENODEV" in reason else "run as root, on the machine itself"
         return Feature("overlay", False, reason, hint)
     place, kind = filesystem_of(files.data_dir(), files.get("/proc/self/mountinfo"))
     if kind in NO_UPPER:

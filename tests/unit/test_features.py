@@ -35,13 +35,14 @@ def test_the_mode_of_cgroups_is_read_from_the_mounts(mounts: Path, mountinfo: st
     assert found["cgroup"].reason.split(";")[0] == mode
     assert found["cgroup"].ok == (mode != "none")
     assert found["cgroup2"].ok == (mode == "v2")
-    assert found["cgroup2"].ok or found["cgroup2"].hint
+    assert [each.name for each in found.values() if not each.ok and not each.hint] == []
 
 
 def test_controllers_of_v2_are_read_from_its_root(mounts: Path) -> None:
     found = probed(mounts, V2)
     assert found["cgroup memory"] == Feature("cgroup memory", True, f"at {mounts}")
     assert not found["cgroup pids"].ok
+    assert "cgroup_enable=pids" in found["cgroup pids"].hint
     assert found["cgroup freezer"].ok
     assert f"v2 at {mounts}: cpu memory" in found["cgroup"].reason
 
@@ -133,6 +134,16 @@ def test_overlay_needs_a_file_system_that_takes_an_upper_directory(monkeypatch: 
     overlay = kernel.mechanisms()[0]
     assert not overlay.ok
     assert "CONTAIN_LAB_DATA" in overlay.hint
+
+
+@pytest.mark.parametrize(("reason", "hint"), [
+    ("mount(…): no such device (ENODEV)", "modprobe overlay"), ("unshare(…): not permitted (EPERM)", "run as root"),
+])
+def test_an_overlay_that_fails_has_a_way_out(monkeypatch: pytest.MonkeyPatch, reason: str, hint: str) -> None:
+    monkeypatch.setattr(trial, "results", lambda: {"overlay": reason, "nft": ""})
+    overlay = kernel.mechanisms()[0]
+    assert (overlay.ok, overlay.reason) == (False, reason)
+    assert hint in overlay.hint
 
 
 def test_the_file_system_of_a_path_is_that_of_the_nearest_mount() -> None:
