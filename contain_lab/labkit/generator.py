@@ -10,20 +10,18 @@ teaching version; no line of a solution stands in a lab; a build that is run twi
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from contain_lab import files
-from contain_lab.errors import ContainLabError, NotFound
-from contain_lab.labkit.generator_build import Answer, read_answer
+from contain_lab.errors import NotFound
+from contain_lab.labkit.generator_build import read_answer
 from contain_lab.labkit.generator_notebook import make_cell, make_notebook, read_notebook, step_of, text_of
 from contain_lab.labkit.generator_outputs import execute, keep_outputs, take_outputs
-from contain_lab.labkit.generator_source import SourceCell, read_source
+from contain_lab.labkit.generator_rules import refuse_gaps, refuse_leak, refuse_long, refuse_untold
+from contain_lab.labkit.generator_source import read_source
 from contain_lab.labkit.table import LABS, Lab
-
-LEAK = 12  # a line of a solution that is no longer than this tells nothing
 
 
 def build(root: Path, labs: Sequence[Lab]) -> Iterator[str]:
@@ -63,10 +61,12 @@ def notebooks(root: Path, lab: Lab) -> tuple[Any, Any]:
         raise NotFound(f"{_name(source)}: not found", "the table of labs names this lab: write its source")
     cells = read_source(source)
     answers = {cell.id: read_answer(cell, step_of(cell, lab)) for cell in cells if cell.build}
-    _refuse_gaps(lab, cells, _name(source))
+    refuse_gaps(lab, cells, _name(source))
+    refuse_untold(cells, list(answers.values()), _name(source))
     unsolved, solved = (make_notebook(lab.number, [make_cell(cell, lab, answers.get(cell.id), answered)
                                                    for cell in cells]) for answered in (False, True))
-    _refuse_leak(unsolved, list(answers.values()), _name(source))
+    refuse_leak(unsolved, list(answers.values()), _name(source))
+    refuse_long(unsolved, _name(source))
     return unsolved, solved
 
 
@@ -79,31 +79,6 @@ def index(root: Path) -> Any:
     return make_notebook("index", [make_cell(cell, None, None, solved=False) for cell in cells])
 
 
-# ---- what a lab must and must not hold
-
-def _refuse_gaps(lab: Lab, cells: list[SourceCell], source: str) -> None:
-    """Every step and every check of the table has exactly one cell in its lab."""
-    built = [cell.build for cell in cells if cell.build], [step.name for step in lab.steps]
-    checked = [cell.check for cell in cells if cell.check], [check.id for check in lab.checks]
-    for kind, (there, due) in (("Build", built), ("Check", checked)):
-        if wrong := sorted({name for name in (*there, *due) if there.count(name) != due.count(name)}):
-            raise ContainLabError(f"{source}: not exactly one {kind} cell for {', '.join(wrong)}",
-                                  "contain_lab/labkit/table.py says what a lab has")
-
-
-def _refuse_leak(notebook: Any, answers: list[Answer], source: str) -> None:
-    """No line of a solution is a line of the lab, nor stands within its prose, comments or metadata."""
-    for cell in notebook.cells:
-        lines = [" ".join(line.split()) for line in cell.source.split("\n")]
-        told = lines if cell.cell_type == "markdown" else [line for line in lines if line.startswith("#")]
-        inside = " ".join([json.dumps(cell.metadata, ensure_ascii=False).replace('\\"', '"'), *told])
-        for answer in answers:
-            for line in answer.hidden():
-                if len(line) > LEAK and (line in lines or line in inside):
-                    raise ContainLabError(f"{source}: cell {cell.id!r} tells a line of {answer.step.name}: "
-                                          f"{line}", "say it in other words")
-
-
 def _without_source(root: Path, made: set[str]) -> Iterator[str]:
     """Notebooks named like a lab that no lab makes."""
     for folder in ("labs", "solutions"):
@@ -111,8 +86,6 @@ def _without_source(root: Path, made: set[str]) -> Iterator[str]:
             if path.stem not in made:
                 yield _name(path)
 
-
-# ---- files
 
 def _write(path: Path, text: str) -> str:
     if _holds(path, text):

@@ -33,6 +33,7 @@ class Answer:
     body: str
     hints: tuple[str, ...]
     sentence: str
+    taught: bool  # a teaching version, not the package's own source
 
     def solution(self) -> str:
         """The cell's source in the solution, between nbgrader's marks."""
@@ -68,7 +69,7 @@ def read_answer(cell: SourceCell, step: Step) -> Answer:
     begin = min([function.lineno, *(each.lineno for each in function.decorator_list)]) - 1
     return Answer(step, tuple(_header(cell, step, function, own, taught)), "\n".join(lines[begin:cut]),
                   "\n".join(lines[cut:function.end_lineno]), _hints(cell, taught),
-                  _as_text(sentence[:1].lower() + sentence[1:]))
+                  _as_text(sentence[:1].lower() + sentence[1:]), bool(taught))
 
 
 def _as_text(sentence: str) -> str:

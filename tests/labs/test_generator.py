@@ -1,5 +1,6 @@
 """The generator: one source, two notebooks; nothing of a solution in a lab; the same bytes when run twice."""
 
+import argparse
 import json
 import sys
 from pathlib import Path
@@ -8,9 +9,11 @@ import pytest
 
 pytest.importorskip("jupytext")
 
+from contain_lab.cli import labs as labs_command
 from contain_lab.errors import ContainLabError, NotFound
-from contain_lab.labkit import generator, generator_outputs
+from contain_lab.labkit import generator, generator_outputs, table
 from contain_lab.labkit.generator_build import free_names, read_answer
+from contain_lab.labkit.generator_rules import LEAK
 from contain_lab.labkit.generator_source import SourceCell, read_source
 from contain_lab.labkit.sanitize import sanitize
 from contain_lab.labkit.table import LABS, Check, Lab, Step
@@ -141,6 +144,9 @@ def open_kind(kind: str) -> int:
     """Measure a kind."""
     return math.floor(len(kind) * AF_UNIX)
 ''')
+    with pytest.raises(ContainLabError, match="open_kind is not the package's own, no prose says so"):
+        generator.notebooks(tmp_path, lab)
+    edit(tmp_path, "# Its prose.", "# Its prose. It builds a teaching\n# version.")
     unsolved, solved = generator.notebooks(tmp_path, lab)
     solution = next(cell.source for cell in solved.cells if cell.id == "build-open_kind")
     assert "import math\nfrom socket import AF_UNIX\n" in solution
@@ -165,6 +171,7 @@ def open_kind(kind: str) -> int:
      "cell 'build-open_kind' tells a line of open_kind: number = KINDS[kind]"),
     ("# Its prose.", "# Write `number = KINDS[kind]` there.", "cell 'title' tells a line of open_kind"),
     ("6 * 7", "    number = KINDS[kind]", "cell 'run-numbers' tells a line of open_kind"),
+    ("6 * 7", "6 * 7\n" * 14, "cell 'run-numbers' has 16 lines in the lab"),
     ('check="kind.open"\n', 'check="kind.open"\nprint(1)\n', "cell 'check-kind': a Check cell has no text"),
 ])
 def test_a_source_out_of_form_is_refused(lab: Lab, tmp_path: Path, old: str, new: str, said: str) -> None:
@@ -178,6 +185,25 @@ def test_a_lab_without_a_source_is_named(lab: Lab, tmp_path: Path) -> None:
     (tmp_path / "solutions/50_made_up.py").unlink()
     with pytest.raises(NotFound, match=r"solutions/50_made_up\.py"):
         generator.stale(tmp_path, [lab])
+
+
+def test_the_command_names_what_is_stale_and_the_way_out(
+        lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(table, "LABS", (lab,))
+    monkeypatch.chdir(tmp_path)
+    parser = argparse.ArgumentParser()
+    labs_command.configure(parser)
+    with pytest.raises(ContainLabError) as caught:
+        labs_command.main(parser.parse_args(["build", "--check", "50"]))
+    assert caught.value.message == ("not as the source makes it: labs/50_made_up.ipynb, "
+                                    "solutions/50_made_up.ipynb")
+    assert caught.value.hint == "run contain-lab labs build"
+    monkeypatch.setattr(generator, "execute", lambda *_: None)
+    assert labs_command.main(parser.parse_args(["build"])) == 0
+    assert "labs/50_made_up.ipynb: written\n" in capsys.readouterr().out
+    with pytest.raises(NotFound, match="lab '99': there is none"):
+        labs_command.main(parser.parse_args(["build", "99"]))
 
 
 def test_free_names_are_globals_without_locals_arguments_and_builtins() -> None:
@@ -325,7 +351,7 @@ def test_no_line_of_a_solution_stands_in_a_lab(stem: str) -> None:
         if cell["metadata"].get("nbgrader", {}).get("solution"):
             lines = source_of(cell).split("### BEGIN SOLUTION")[1].split("### END SOLUTION")[0].split("\n")
             for line in (" ".join(line.split()) for line in lines):
-                if len(line) > generator.LEAK and not line.startswith("#"):
+                if len(line) > LEAK and not line.startswith("#"):
                     assert line not in whole
                     hidden += 1
             assert "NotImplementedError" in source_of(unsolved[id])
