@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from contain_lab import cli as cli_commands
+
 ROOT = Path(__file__).resolve().parents[2]
 MAKEFILE = (ROOT / "Makefile").read_text()
 TARGETS = sorted(re.findall(r"^([a-z][a-z-]*):(?!=)", MAKEFILE, re.M))
@@ -58,6 +60,11 @@ def test_a_command_in_a_document_has_help(cli: str, document: str, name: str):
     done = subprocess.run([cli, name, "--help"], text=True, capture_output=True, timeout=20)
     assert done.returncode == 0, f"{document}: contain-lab {name}: {done.stderr}"
     assert f"contain-lab {name}" in done.stdout
+
+
+def test_the_readme_names_every_command():
+    named = {name for document, name in COMMANDS if document == "README.md"}
+    assert named == set(cli_commands.COMMANDS)
 
 
 def test_ci_runs_both_test_targets():
