@@ -1,6 +1,7 @@
 """The generator: one source, two notebooks; nothing of a solution in a lab; the same bytes when run twice."""
 
 import argparse
+import ast
 import json
 import sys
 from pathlib import Path
@@ -207,8 +208,6 @@ def test_the_command_names_what_is_stale_and_the_way_out(
 
 
 def test_free_names_are_globals_without_locals_arguments_and_builtins() -> None:
-    import ast
-
     function = ast.parse('''def f(a: Kind = DEFAULT):
     import os
     try:
@@ -335,6 +334,23 @@ def test_every_step_of_the_table_exists_and_every_check_needs_steps_of_its_lab()
             assert set(check.steps) <= {step.name for step in lab.steps}
             assert check.steps
             assert check.points > 0
+
+
+@pytest.mark.parametrize("step", [step for lab in LABS for step in lab.steps], ids=lambda step: step.name)
+def test_a_solution_needs_nothing_but_its_header_and_a_stub_says_what_to_write(step: Step) -> None:
+    answer = read_answer(SourceCell("build", "here:1", "code", "", build=step.name), step)
+    names: dict = {}
+    exec(answer.solution().partition("\n")[2], names)
+    function = ast.parse(answer.solution().partition("\n")[2]).body[-1]
+    assert isinstance(function, ast.FunctionDef)
+    assert set(free_names(function)) <= set(names)
+    assert len(answer.hidden()) <= 12
+    exec(answer.stub().partition("\n")[2], names)
+    with pytest.raises(NotImplementedError) as caught:
+        names[step.name](*step.example)
+    said = str(caught.value)
+    assert said.startswith(f"write {step.name}: ")
+    assert len(said.split()) >= 6
 
 
 def test_labs_and_solutions_are_as_their_sources_make_them() -> None:
