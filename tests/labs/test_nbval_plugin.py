@@ -11,8 +11,6 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("nbval")
-
 from contain_lab.labkit import host, nbval_plugin
 
 Cell = tuple[str, str, str]  # id, source, stored stdout
