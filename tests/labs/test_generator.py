@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("jupytext")
-
 from contain_lab.cli import labs as labs_command
 from contain_lab.errors import ContainLabError, NotFound
 from contain_lab.labkit import generator, generator_outputs, table
