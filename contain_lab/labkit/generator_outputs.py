@@ -102,15 +102,17 @@ def without_place(text: str) -> str:
 def keep_outputs(notebook: Any, earlier: Any) -> list[str]:
     """Give each code cell the outputs it had in an earlier notebook, where these say the same.
 
-    Returns the ids of cells whose outputs are new. A cell is known by its id.
+    Returns the ids of cells whose outputs are new. A cell is known by its id; one with another source is new,
+    because its pictures, which are not compared, are.
     """
     known = {cell.id: cell for cell in earlier.cells if cell.cell_type == "code"} if earlier else {}
     new = []
     for cell in notebook.cells:
         if cell.cell_type != "code":
             continue
-        if cell.id in known and comparable(cell.outputs) == comparable(known[cell.id].outputs):
-            cell.outputs = known[cell.id].outputs
+        old = known.get(cell.id)
+        if old and old.source == cell.source and comparable(cell.outputs) == comparable(old.outputs):
+            cell.outputs = old.outputs
             _number(cell, cell.execution_count)
         else:
             new.append(str(cell.id))

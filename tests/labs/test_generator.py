@@ -273,8 +273,8 @@ def test_a_solution_that_fails_is_not_kept(lab: Lab, tmp_path: Path, old: str, n
 def test_outputs_are_kept_only_when_they_say_the_same() -> None:
     from contain_lab.labkit.generator_notebook import nbformat
 
-    def notebook(text: str) -> object:
-        cell = nbformat.v4.new_code_cell("x", id="one", execution_count=1)
+    def notebook(text: str, source: str = "x") -> object:
+        cell = nbformat.v4.new_code_cell(source, id="one", execution_count=1)
         cell.outputs = [nbformat.v4.new_output("stream", text=text)]
         return nbformat.v4.new_notebook(cells=[cell])
 
@@ -285,6 +285,7 @@ def test_outputs_are_kept_only_when_they_say_the_same() -> None:
     assert same.cells[0].outputs == earlier.cells[0].outputs
     assert generator_outputs.keep_outputs(other, earlier) == ["one"]
     assert "pid 1," in other.cells[0].outputs[0].text
+    assert generator_outputs.keep_outputs(notebook("uts:[4026531838] pid 4711, 3.2 ms\n", "y"), earlier) == ["one"]
 
 
 @pytest.mark.parametrize(("one", "other"), [
