@@ -285,7 +285,8 @@ def test_outputs_are_kept_only_when_they_say_the_same() -> None:
     assert same.cells[0].outputs == earlier.cells[0].outputs
     assert generator_outputs.keep_outputs(other, earlier) == ["one"]
     assert "pid 1," in other.cells[0].outputs[0].text
-    assert generator_outputs.keep_outputs(notebook("uts:[4026531838] pid 4711, 3.2 ms\n", "y"), earlier) == ["one"]
+    edited = notebook("uts:[4026531838] pid 4711, 3.2 ms\n", source="y")
+    assert generator_outputs.keep_outputs(edited, earlier) == ["one"]
 
 
 @pytest.mark.parametrize(("one", "other"), [
