@@ -67,7 +67,7 @@ def _controller(name: str, places: dict[str, str], mode: str) -> Feature:
     if path is None and mode == "v2" and name in BUILT_IN:
         return Feature(f"cgroup {name}", True, f"v2 does it with {BUILT_IN[name]}")
     if path is None:
-        hint = NONE if mode == "none" else f"boot with cgroup_enable={name}, or a kernel that has this controller"
+        hint = NONE if mode == "none" else f"boot with cgroup_enable={name}, or a kernel that has it"
         return Feature(f"cgroup {name}", False, "no hierarchy has this controller", hint)
     if os.access(path, os.W_OK):
         return Feature(f"cgroup {name}", True, f"at {path}")

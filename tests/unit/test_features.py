@@ -137,7 +137,8 @@ def test_overlay_needs_a_file_system_that_takes_an_upper_directory(monkeypatch: 
 
 
 @pytest.mark.parametrize(("reason", "hint"), [
-    ("mount(…): no such device (ENODEV)", "modprobe overlay"), ("unshare(…): not permitted (EPERM)", "run as root"),
+    ("mount(…): no such device (ENODEV)", "modprobe overlay"),
+    ("unshare(…): not permitted (EPERM)", "run as root"),
 ])
 def test_an_overlay_that_fails_has_a_way_out(monkeypatch: pytest.MonkeyPatch, reason: str, hint: str) -> None:
     monkeypatch.setattr(trial, "results", lambda: {"overlay": reason, "nft": ""})
