@@ -4,19 +4,22 @@
 
 bin := .venv/bin
 setup := @contain_lab/setup.sh
-# root's browser is refused by most desktops, and without a desktop the terminal would be taken by a text browser
-no_browser := $(if $(and $(DISPLAY)$(WAYLAND_DISPLAY),$(filter-out 0,$(shell id -u))),,--no-browser)
+# most desktops refuse a browser to root, and without a desktop a text browser would take the terminal
+a_browser := $(and $(DISPLAY)$(WAYLAND_DISPLAY),$(filter-out 0,$(shell id -u)))
+no_browser := $(if $(a_browser),,--no-browser --ServerApp.use_redirect_file=False)
+PORT := 8888
+IP := 127.0.0.1
 FAST := $(wildcard tests/unit tests/kernel tests/labs tests/grading)
 SLOW := $(wildcard tests/peers tests/ui)
 
 help:      # print this
 	@sed -n 's/^\([a-z-]*\): *#/make \1\t/p' Makefile | expand -t 16
 
-lab:       # set up what is missing, and open the labs in JupyterLab on 127.0.0.1 (LAB_ARGS="--port 9000 …")
+lab:       # set up what is missing, and open the labs in JupyterLab on 127.0.0.1 (PORT=9000: another first port)
 	$(setup) lab
-	@exec $(bin)/jupyter lab --allow-root --ip=127.0.0.1 --port=8888 --ServerApp.port_retries=50 \
+	@exec $(bin)/jupyter lab --allow-root --ip=$(IP) --port=$(PORT) --ServerApp.port_retries=50 \
 	  --ServerApp.root_dir=labs --LabApp.default_url=/lab/tree/index.ipynb --LabApp.extension_manager=readonly \
-	  --log-level=ERROR $(no_browser) $(LAB_ARGS)
+	  --log-level=ERROR $(no_browser)
 
 test:      # what a change must pass: check, and the tests of package, kernel, labs and grading (minutes)
 	$(setup) test
