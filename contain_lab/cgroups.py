@@ -11,6 +11,11 @@ from contain_lab.errors import Unsupported
 
 ROOT = "/sys/fs/cgroup"
 
+# What every container may use, whatever else is denied: make any node, open the harmless ones and terminals.
+HARMLESS = tuple((True, rule) for rule in (
+    "c *:* m", "b *:* m", "c 1:3 rwm", "c 1:5 rwm", "c 1:7 rwm", "c 1:8 rwm", "c 1:9 rwm", "c 5:0 rwm", "c 5:1 rwm",
+    "c 5:2 rwm", "c 136:* rwm"))
+
 
 def hierarchies(mountinfo: str) -> dict[str, str]:
     """The cgroup mounts of a machine: {controller or v1 name: mount point}; the v2 tree is "unified".

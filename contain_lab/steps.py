@@ -186,16 +186,30 @@ def use(package: str, rooms: "Iterable[ModuleType]") -> "list[str]":
     the full names of the steps that are now theirs. Errors: ContainLabError with file and line.
     """
     check_owner(package)
+    return use_loaded(lambda room: (path := f"{package}/{room}.py", read(path)), rooms)
+
+
+def use_loaded(source: "Callable[[str], tuple[str, str]]", rooms: "Iterable[ModuleType]") -> "list[str]":
+    """As `use`, for steps that are read in another way: source("namespaces") is a pair (path, text)."""
     loaded: dict[str, dict[str, Step]] = {}
     for room in rooms:
         first = full_name(room, "").split(".")[0]
+        path, text = source(first)
         if first not in loaded:
-            loaded[first] = functions(f"{package}/{first}.py")
+            loaded[first] = functions(path, text)
         for name, function in loaded[first].items():
             if callable(getattr(room, name, None)) and not name.startswith("_"):
                 setattr(room, name, function)
-                theirs[full_name(room, name)] = f"{package}/{first}.py"
+                theirs[full_name(room, name)] = path
     return sorted(theirs)
+
+
+def read(path: str) -> str:
+    """The text of a file, "" where there is none."""
+    if not os.path.exists(path):
+        return ""
+    with open(path, encoding="utf-8") as file:
+        return file.read()
 
 
 def check_owner(package: str) -> None:
@@ -207,16 +221,13 @@ def check_owner(package: str) -> None:
             raise ContainLabError(f"{path}: others may write here, so it is not loaded", f"chmod o-w {path}")
 
 
-def functions(path: str) -> "dict[str, Step]":
+def functions(path: str, text: str | None = None) -> "dict[str, Step]":
     """The functions that a file of Python defines itself, {name: function}; {} where there is no such file."""
-    if not os.path.exists(path):
-        return {}
     module = f"my_runtime.{os.path.basename(path)[:-3]}"
     names: dict[str, Any] = {"__name__": module, "__file__": path, "__builtins__": __builtins__}
     sys.modules.setdefault(module, type(sys)(module))
     try:
-        with open(path, encoding="utf-8") as file:
-            exec(compile(file.read(), path, "exec"), names)
+        exec(compile(read(path) if text is None else text, path, "exec"), names)
     except SyntaxError as error:
         raise ContainLabError(f"{path}:{error.lineno}: syntax error: {error.msg}", "correct that line") from error
     except (Exception, SystemExit) as error:

@@ -58,6 +58,12 @@ FLAGS = {
 # Which arguments are one of several words.
 WORDS = {("prctl", "option"): "PR_", ("fsconfig", "command"): "FSCONFIG_"}
 
+# Calls of which Python's `os` has the thin function: name -> its arguments.
+OF_OS = {"chdir": ("path",), "mkdir": ("path", "mode"), "rmdir": ("path",), "mknod": ("path", "mode", "device"),
+         "symlink": ("target", "path"), "setsid": (), "setgroups": ("groups",), "umask": ("mask",),
+         "setresgid": ("real", "effective", "saved"), "setresuid": ("real", "effective", "saved"),
+         "execve": ("path", "args", "env"), "mkfifo": ("path", "mode")}
+
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.syscall.restype = ctypes.c_long
 
@@ -103,7 +109,7 @@ def decoded_arguments(name: str, args: tuple[object, ...]) -> dict[str, str]:
     """The arguments of a call by their names, flags by theirs: {"flags": "CLONE_NEWNS|CLONE_NEWPID"}."""
     function = globals().get(name)
     function = getattr(function, "__wrapped__", function)
-    names = function.__code__.co_varnames if function is not None else tuple(f"arg{n}" for n in range(len(args)))
+    names = function.__code__.co_varnames if function is not None else OF_OS.get(name, ())
     return {arg: _decoded(name, arg, value) for arg, value in zip(names, args, strict=False)}
 
 
@@ -117,6 +123,8 @@ def _decoded(call: str, arg: str, value: object) -> str:
         return "AT_FDCWD"
     if value is None:
         return "NULL"
+    if arg == "mode" and isinstance(value, int):
+        return oct(value)
     return f'"{os.fsdecode(value)}"' if isinstance(value, (str, bytes)) else str(value)
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     Event = dict[str, Any]
+    Describe = Callable[..., dict[str, str]]
 
     class Sink(Protocol):
         """Where events go: begin(event) when a step starts, end(event) when a step or a call has ended."""
@@ -28,11 +29,17 @@ if TYPE_CHECKING:
         def begin(self, event: Event) -> None: ...
         def end(self, event: Event) -> None: ...
 
+
+def now() -> int:
+    """Nanoseconds of a clock that never goes back; when a recording begins."""
+    return time.perf_counter_ns()
+
+
 _current = ""  # the step that runs in this process
-_now, _pid, _write = time.perf_counter_ns, os.getpid, os.write  # kept: os's own functions are recorded, too
+_now, _pid, _write = now, os.getpid, os.write  # kept: os's own functions are recorded, too
 
 
-def wrap_step(room: object, name: str, full: str, describe: "Callable[..., dict[str, str]]", sink: "Sink",
+def wrap_step(room: object, name: str, full: str, describe: "Describe", sink: "Sink",
               began: int) -> None:
     """Record a step: an event when it begins and one when it ends; calls in between carry its name."""
     step = getattr(room, name)
@@ -54,7 +61,7 @@ def wrap_step(room: object, name: str, full: str, describe: "Callable[..., dict[
     setattr(room, name, recorded)
 
 
-def wrap_call(room: object, name: str, man: str, describe: "Callable[..., dict[str, str]]", sink: "Sink",
+def wrap_call(room: object, name: str, man: str, describe: "Describe", sink: "Sink",
               began: int, returns: bool = True) -> None:
     """Record a system call: one event when it has ended (before it, where it does not return)."""
     call = getattr(room, name)
@@ -111,20 +118,24 @@ class Text:
     """Events for people, a line each: steps, with their calls below them."""
 
     def __init__(self, fd: int) -> None:
-        self.fd = fd
+        self.fd, self.parent = fd, _pid()
 
     def begin(self, event: "Event") -> None:
         """The step, when it begins."""
-        _write(self.fd, f"{event['step']}({', '.join(event['args'].values())})\n".encode())
+        self.line(event, f"{event['step']}({', '.join(event['args'].values())})")
+
+    def line(self, event: "Event", text: str) -> None:
+        """A line, that says on which side of the clone it happened: both go on at the same time."""
+        _write(self.fd, f"{'parent' if event['pid'] == self.parent else 'child '} {text}\n".encode())
 
     def end(self, event: "Event") -> None:
         """A call, when it has ended; a step only where it failed."""
         if "call" in event or isinstance(event["result"], str) and event["result"].startswith("E"):
-            _write(self.fd, (render(event) + "\n").encode())
+            self.line(event, render(event))
 
 
 def render(event: "Event") -> str:
     """A call in one line: indented, decoded, with its result, its time and its manual page."""
     said = f"  {event.get('call', event['step'])}({', '.join(event['args'].values())})"
     said += "" if event["result"] is None else f" = {event['result']}"
-    return f"{said:<78}{event['us']:>9.1f} µs  {event.get('man', '')}".rstrip()
+    return f"{said:<72}{event['us']:>9.1f} µs  {event.get('man', '')}".rstrip()

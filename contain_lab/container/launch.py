@@ -5,8 +5,9 @@ time limit where a student's step runs. A child tells its parent, in this order:
     begins / ends STEP    around each step that is a student's
     failed ...            a step failed: its name, reason, hint, errno, lines
     ready                 all is done but the last stretch
-and the parent tells the child one thing, that it is in its groups. Who dies without a word is named by the step
-that began last.
+    waiting               a created container waits to be started; its parent may go
+The parent tells the child when it is in its groups, and, of a created one, when its state is kept: until then it
+dies with its parent. Who dies without a word is named by the step that began last.
 """
 
 import marshal
@@ -38,7 +39,7 @@ class Child:
         self.step = ""  # a student's step that has begun
         self.last = ""  # the one that began last
         self.failure: ContainLabError | None = None
-        self.ready = False
+        self.ready = self.waiting = False
         self.ended = False
         self.exit = 0  # once it has ended: its exit code, or minus the signal
 
@@ -98,19 +99,25 @@ def launch(plan: "Plan", done: "list[Row]", loop: Loop, terminal: int = -1) -> C
     try:
         steps.run(plan.beside, done, {steps.PID: pid})
         os.write(down, b"g")
-        wait_until_ready(child, loop)
+        wait_until(lambda: child.ready, child, loop)
     except BaseException:
         child.kill()
         raise
     return child
 
 
+def release(child: Child, loop: Loop) -> None:
+    """Let a created container outlive us, now that its state is kept."""
+    os.write(child.down, b"k")
+    wait_until(lambda: child.waiting, child, loop)
+
+
 # ---- the parent's side
 
-def wait_until_ready(child: Child, loop: Loop) -> None:
-    """Turn the loop until the child is ready; raise what it tells, or that it went away."""
+def wait_until(reached: "Callable[[], bool]", child: Child, loop: Loop) -> None:
+    """Turn the loop until the child has come so far; raise what it tells, or that it went away."""
     loop.add(child.up, lambda: hear_child(child, loop))
-    while not child.ready:
+    while not reached():
         if not loop.turn(STUDENT_SECONDS if child.step else None) and child.step:
             raise StepFailed(child.step, f"it did not finish in {STUDENT_SECONDS} s", "it waits, or it never ends")
         if child.failure:
@@ -133,8 +140,8 @@ def hear_child(child: Child, loop: Loop) -> None:
         child.ended = True
     elif message[0] == "failed":
         child.failure = failure(*message[1:])
-    elif message[0] == "ready":
-        child.ready = True
+    elif message[0] in ("ready", "waiting"):
+        child.ready, child.waiting = True, message[0] == "waiting"
     else:
         child.step = message[1] if message[0] == "begins" else ""
         child.last = message[1]
@@ -178,11 +185,16 @@ def run_child(plan: "Plan", tell: int, hear: int, values: "dict[object, object]"
             os._exit(1)  # the parent is gone
         syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)  # nobody in there may look into this process (CVE-2016-9962)
         values[GROUPS] = cgroups.own_groups()
-        last = 2 if plan.waits else 1
+        last = 3 if plan.waits else 1
         steps.run(plan.inside[:-last], [], values, announce)
         check_alone()
         send(tell, ("ready",))
-        steps.run(plan.inside[-last:], [], values, announce)
+        if plan.waits and os.read(hear, 1) != b"k":
+            os._exit(1)
+        steps.run(plan.inside[-last:-2], [], values, announce)
+        if plan.waits:
+            send(tell, ("waiting",))
+        steps.run(plan.inside[-min(last, 2):], [], values, announce)
     except BaseException as error:
         give_up(error, tell)
     os._exit(1)

@@ -60,14 +60,14 @@ def before_rows(plan: Plan) -> "Iterator[Row]":
 
 def group_rows(config: "Config", folder: str) -> "Iterator[Row]":
     """The groups that the resources ask for, made and joined."""
-    name = (spec.part(config, "linux.cgroupsPath") or f"cl-{folder.rpartition('/')[2]}").strip("/")
+    name = (spec.part(config, "linux.cgroupsPath") or f"cl-{folder.rpartition('/')[2].removeprefix('cl-')}").strip("/")
     rules = tuple(_device_rule(each) for each in spec.part(config, "linux.resources.devices") or [])
     limit = spec.part(config, "linux.resources.pids.limit")
     for controller, wanted in (("devices", rules), ("pids", limit is not None)):
         if wanted:
             yield cgroups, "create_group", (controller, name), (cgroups, "remove_group", (controller, name))
     if rules:
-        yield cgroups, "allow_devices", (name, rules)
+        yield cgroups, "allow_devices", (name, rules + cgroups.HARMLESS)
     if limit is not None:
         yield cgroups, "set_pids_limit", (name, limit)
     for controller, wanted in (("devices", rules), ("pids", limit is not None)):
@@ -222,6 +222,7 @@ def last_rows(plan: Plan) -> "Iterator[Row]":
     yield process, "find_program", (args[0], path)
     yield process, "close_descriptors", (3,)
     if plan.waits:
+        yield pid, "outlive_parent", ()
         yield process, "wait_for_start", (FIFO,)
     yield process, "execute", (args, env, path)
 

@@ -7,7 +7,7 @@ import os
 
 from contain_lab import files, syscalls
 from contain_lab.errors import ContainLabError, InvalidConfig, NotFound
-from contain_lab.syscalls import FSCONFIG_CMD_CREATE, PR_SET_PDEATHSIG
+from contain_lab.syscalls import FSCONFIG_CMD_CREATE
 
 RLIMITS = {f"RLIMIT_{name}": number for number, name in enumerate(
     "CPU FSIZE DATA STACK CORE RSS NPROC NOFILE MEMLOCK AS LOCKS SIGPENDING MSGQUEUE NICE RTPRIO RTTIME".split())}
@@ -67,7 +67,6 @@ def close_descriptors(first: int) -> None:
 
 def wait_for_start(fifo: int) -> None:
     """Wait until somebody starts this container: a byte comes through its fifo."""
-    syscalls.prctl(PR_SET_PDEATHSIG, 0)  # whoever created it may go now
     os.read(fifo, 1)
 
 

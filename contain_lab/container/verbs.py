@@ -8,7 +8,7 @@ import time
 
 from contain_lab import files, spec, steps
 from contain_lab.container import console, state
-from contain_lab.container.launch import Child, Loop, launch
+from contain_lab.container.launch import Child, Loop, launch, release
 from contain_lab.container.plan import Plan
 from contain_lab.errors import ContainLabError, InvalidConfig, NotFound, WrongState
 
@@ -37,11 +37,13 @@ def create(root: str, name: str, config: "Config", bundle: str, pid_file: str = 
     plan = Plan(config, spec.root_path(config, bundle), f"{root}/{state.check_id(name)}")
     done: list[Row] = []
     try:
-        child = launch(plan, done, Loop(), terminal)
+        loop = Loop()
+        child = launch(plan, done, loop, terminal)
         try:
             state.write_state(plan.folder, describe(name, child.pid, config, bundle, done))
             if pid_file:
                 files.write(pid_file, str(child.pid), 0o644)
+            release(child, loop)
         except BaseException:
             child.kill()
             raise

@@ -28,6 +28,11 @@ def die_with_parent(parent: int) -> None:
         raise ContainLabError(f"parent process {parent}: it has ended already")
 
 
+def outlive_parent() -> None:
+    """Live on when the parent ends: whoever created a container goes, and it waits to be started."""
+    syscalls.prctl(PR_SET_PDEATHSIG, 0)
+
+
 def new_session() -> None:
     """Lead a session of our own, without the caller's terminal."""
     os.setsid()

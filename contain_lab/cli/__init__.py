@@ -1,0 +1,109 @@
+"""contain-lab: the command for people. A command is a file here, imported when it is called.
+
+This is the only place that prints errors and ends the process. A command's file has `configure(parser)`, which adds
+its arguments, and `main(options)`, which returns its exit code.
+"""
+
+import importlib
+import os
+import sys
+
+from contain_lab.errors import ContainLabError, UsageError, explain
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from typing import NoReturn
+
+COMMANDS = {
+    "run": "run a container from an image; trace, explain, break, skip, fail or replace its steps",
+    "image": "make the images busybox and debian from this machine's packages; list them",
+    "doctor": "what this machine offers, which labs can run here, why not, and the way out",
+    "clean": "remove what killed commands left behind",
+    "intruder": "a program that attacks: what it can do plain, and what a container still lets it do",
+    "export": "make an OCI runtime of your steps, which Podman takes",
+    "labs": "make the notebooks from their sources",
+    "grade": "grade a folder of submissions",
+    "bench": "measure the start of a container beside other runtimes",
+}
+
+
+def usage() -> str:
+    """What `contain-lab --help` prints."""
+    lines = [f"  {name:<10}{says}" for name, says in COMMANDS.items()]
+    return "\n".join(["usage: contain-lab COMMAND ...", "", *lines, "", "contain-lab COMMAND --help says more."])
+
+
+def main(words: list[str] | None = None) -> int:
+    """Run one command; its exit code. Errors: a line on stderr, and a hint where there is a way out."""
+    words = sys.argv[1:] if words is None else words
+    try:
+        return dispatch(words)
+    except (ContainLabError, OSError) as error:
+        return report(error)
+    except KeyboardInterrupt:
+        print("contain-lab: interrupted", file=sys.stderr)
+        return 130
+
+
+def report(error: Exception) -> int:
+    """Say an error on stderr; the exit code that it asks for."""
+    if isinstance(error, BrokenPipeError):  # whoever read our output has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 141
+    message, hint = explain(error)
+    print(f"contain-lab: {message}", file=sys.stderr)
+    if hint:
+        print(f"hint: {hint}", file=sys.stderr)
+    for file, line, function in getattr(error, "frames", ()):
+        print(f"hint: {file}, line {line}, in {function}", file=sys.stderr)
+    return error.code if isinstance(error, ContainLabError) else 1
+
+
+def dispatch(words: list[str]) -> int:
+    """Find the command, read its arguments and call it."""
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(usage(), file=sys.stdout if words else sys.stderr)
+        return 0 if words else 2
+    if words[0] == "--version":
+        print("contain-lab 0.1.0")
+        return 0
+    if words[0] not in COMMANDS:
+        raise UsageError(f"{words[0]}: no such command{nearest(words[0])}", "contain-lab --help lists them")
+    command = importlib.import_module(f"contain_lab.cli.{words[0]}")
+    parser = make_parser(words[0])
+    command.configure(parser)
+    return int(command.main(parser.parse_args(only_after_equals(parser, words[1:]))))
+
+
+def only_after_equals(parser: "argparse.ArgumentParser", words: list[str]) -> list[str]:
+    """Let an option whose value may be left out take one only after "=": `--trace IMAGE` names no file."""
+    words, at = list(words), 0
+    actions = {option: action for action in parser._actions for option in action.option_strings}
+    while at < len(words) and words[at].startswith("-"):
+        action = actions.get(words[at])
+        if action is not None and action.nargs == "?":
+            words[at] += "="
+        at += 2 if action is not None and action.nargs is None else 1
+    return words
+
+
+def nearest(word: str) -> str:
+    """A command of nearly that name, as the end of a sentence."""
+    import difflib
+
+    near = difflib.get_close_matches(word, COMMANDS, 1)
+    return f", did you mean {near[0]}?" if near else ""
+
+
+def make_parser(command: str) -> "argparse.ArgumentParser":
+    """A parser whose errors are ours: one line, and a hint."""
+    import argparse
+
+    class Parser(argparse.ArgumentParser):
+        def error(self, message: str) -> "NoReturn":
+            code = 125 if command == "run" else 2
+            raise UsageError(f"{command}: {message[:1].lower()}{message[1:]}", f"contain-lab {command} --help", code)
+
+    return Parser(prog=f"contain-lab {command}", description=f"{COMMANDS[command][:1].upper()}{COMMANDS[command][1:]}.",
+                  allow_abbrev=False)

@@ -1,0 +1,152 @@
+"""Stay with a container that runs in the foreground: its terminal, its signals, its end.
+
+man: tty_ioctl(2), termios(3), pidfd_open(2). Without a terminal of its own the container has our input and output,
+and signals that reach us are passed on to it. With one, our terminal goes into raw mode while it runs, and what is
+typed and shown is carried between the two.
+"""
+
+import fcntl
+import os
+import signal
+import termios
+
+from contain_lab import syscalls
+from contain_lab.container import console
+from contain_lab.container.launch import Child, Loop
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import Any
+
+PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
+PATIENCE = 3  # so many Ctrl-C, and a process that does not care is killed: PID 1 ignores what it does not handle
+
+
+class Foreground:
+    """Serves one container: give `loop` and `socket` to verbs.run, and `serve` as well.
+
+    terminal: whether it has a terminal of its own, whose master end comes over a socket.
+    """
+
+    def __init__(self, terminal: bool) -> None:
+        self.loop = Loop()
+        self.ours, self.socket = console.socket_pair() if terminal else (-1, -1)
+        self.master = -1
+        self.saved: list[Any] | None = None
+        self.interrupts = 0
+        if terminal:
+            self.loop.add(self.ours, self.take_master)
+
+    def serve(self, loop: Loop, child: Child) -> int:
+        """Turn the loop until the child has ended: its wait status."""
+        before = {number: signal.signal(number, lambda got, _: self.pass_on(child, got)) for number in PASSED_ON}
+        before[signal.SIGWINCH] = signal.signal(signal.SIGWINCH, self.copy_size)
+        ended = []
+        loop.add(child.pidfd, lambda: ended.append(True))
+        try:
+            while not ended:
+                loop.turn()
+            _, status = os.waitpid(child.pid, 0)
+            child.ended = True
+            while self.master >= 0 and self.from_master():  # what it said last
+                pass
+            return status
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            self.restore()
+
+    def pass_on(self, child: Child, number: int) -> None:
+        """Hand a signal to the container's process."""
+        self.interrupts += number == signal.SIGINT
+        signal.pidfd_send_signal(child.pidfd, signal.SIGKILL if self.interrupts >= PATIENCE else number)
+
+    # ---- the terminal
+
+    def take_master(self) -> None:
+        """The master end has come: from now on, what is typed goes there."""
+        self.loop.remove(self.ours)
+        self.master = console.receive_descriptor(self.ours)
+        if self.master < 0:
+            return
+        self.copy_size()
+        if os.isatty(0):
+            self.saved = termios.tcgetattr(0)
+            make_raw(0)
+        self.loop.add(0, self.to_master)
+        self.loop.add(self.master, self.from_master)
+
+    def to_master(self) -> None:
+        """Carry what was typed to the container."""
+        data = os.read(0, 4096)
+        if not data:
+            self.loop.remove(0)
+            data = b"\x04"  # the end of our input is the end of its
+        os.write(self.master, data)
+
+    def from_master(self) -> bool:
+        """Carry what the container shows to our output; False where there is nothing more."""
+        try:
+            data = os.read(self.master, 65536)
+        except OSError:  # EIO: nobody has the other end open
+            data = b""
+        if not data:
+            self.loop.remove(self.master)
+            return False
+        while data:
+            data = data[os.write(1, data):]
+        return True
+
+    def copy_size(self, number: int = 0, frame: "FrameType | None" = None) -> None:
+        """Give the container's terminal the size of ours."""
+        for stream in (1, 0, 2):
+            if self.master >= 0 and os.isatty(stream):
+                size = fcntl.ioctl(stream, termios.TIOCGWINSZ, bytes(8))
+                fcntl.ioctl(self.master, termios.TIOCSWINSZ, size)
+                return
+
+    def restore(self) -> None:
+        """Give our terminal back as it was."""
+        if self.saved:
+            termios.tcsetattr(0, termios.TCSADRAIN, self.saved)
+            self.saved = None
+
+
+def make_raw(terminal: int) -> None:
+    """Hand on every key as it is: no echo, no lines, no signals. man: termios(3), cfmakeraw."""
+    mode = termios.tcgetattr(terminal)
+    mode[0] &= ~(termios.BRKINT | termios.ICRNL | termios.INPCK | termios.ISTRIP | termios.IXON)
+    mode[1] &= ~termios.OPOST
+    mode[2] = mode[2] & ~(termios.CSIZE | termios.PARENB) | termios.CS8
+    mode[3] &= ~(termios.ECHO | termios.ICANON | termios.IEXTEN | termios.ISIG)
+    termios.tcsetattr(terminal, termios.TCSADRAIN, mode)
+
+
+# ---- a shell in the half-built container
+
+def open_shell(step: str) -> None:
+    """Give the person a shell where the calling process stands, and wait for its end."""
+    note = f"broken off after {step}: a shell in the half-built container, `exit` ends the run\n"
+    os.write(2, note.encode())
+    pid = os.fork()
+    if pid == 0:
+        become_shell({"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "PS1": f"({step}) # ", "HOME": "/", "TERM": "linux"})
+    os.waitpid(pid, 0)
+
+
+def become_shell(env: dict[str, str]) -> None:
+    """Become a shell, interactive where there is a terminal; it ends with its parent."""
+    syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
+    try:
+        os.execve("/bin/sh", ["sh", "-i"] if os.isatty(0) else ["sh"], env)
+    finally:
+        os.write(2, b"there is no /bin/sh here\n")
+        os._exit(127)
+
+
+def close_input() -> None:
+    """Give the container an input that is at its end: /dev/null."""
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)

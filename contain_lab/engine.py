@@ -1,0 +1,157 @@
+"""What `contain-lab run IMAGE` does: an image, a layer above it, a spec, a container. And what people may do to its steps.
+
+The tinkering (a student's steps, a step skipped or made to fail) happens in mount, UTS and IPC namespaces of the
+run's own, for a wrong or missing step may let the next one act on the machine.
+"""
+
+import os
+
+from contain_lab import capabilities, cgroups, files, image, spec, steps, syscalls, trace
+from contain_lab.container import attach, verbs
+from contain_lab.container.plan import Plan
+from contain_lab.errors import UsageError
+from contain_lab.namespaces import ipc, mount, uts
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import ModuleType
+
+def runs_root() -> str:
+    """The state directory of containers that `run` started."""
+    return f"{files.state_dir()}/run"
+
+
+def prepare(image_name: str, command: list[str], hostname: str = "", terminal: bool = False) -> Plan:
+    """The plan of a container: an image, a layer of its own above it, the default spec. Nothing is done yet.
+
+    command: program and arguments; [] for the image's own. Errors: NotFound for the image.
+    """
+    found = image.find(image_name)
+    settings = found.config.get("config") or {}
+    args = command or [*(settings.get("Entrypoint") or []), *(settings.get("Cmd") or ["sh"])]
+    name = f"cl-{os.urandom(6).hex()}"
+    env = [*(settings.get("Env") or []), "HOME=/root", *([f"TERM={os.environ.get('TERM', 'xterm')}"] if terminal else [])]
+    layer = f"{files.data_dir()}/containers/{name}"
+    controlled = cgroups.available("devices")
+    kept = tuple(cap for cap in capabilities.DEFAULT if controlled or cap != "CAP_MKNOD")
+    config = spec.default(args, f"{layer}/root", hostname or name.removeprefix("cl-"), kept, tuple(env),
+                          settings.get("WorkingDir") or "/", terminal)
+    if controlled:
+        config["linux"]["resources"]["devices"] = [{"allow": False, "access": "rwm"}]
+    plan = Plan(config, f"{layer}/root", f"{runs_root()}/{name}", overlay=(found.rootfs, layer), waits=False)
+    spec.validate(config)
+    return plan
+
+
+def run(plan: Plan, interactive: bool = False) -> int:
+    """Run a prepared container in the foreground; its exit code. Nothing of it is left.
+
+    interactive: whether it has our input. Errors: ContainLabError.
+    """
+    verbs.sweep(runs_root())
+    if not interactive:
+        attach.close_input()
+    front = attach.Foreground(bool(plan.config["process"]["terminal"]))
+    try:
+        return verbs.run(plan, front.serve, front.socket, front.loop)
+    finally:
+        front.restore()
+
+
+def rooms(plan: Plan) -> "list[ModuleType]":
+    """The rooms whose steps a plan calls."""
+    return list(dict.fromkeys(room for room, *_ in plan.rows()))
+
+
+# ---- what people may do to the steps
+
+def change(plan: Plan, package: str = "", skipped: tuple[str, ...] = (), failing: tuple[str, ...] = (),
+           broken: str = "") -> list[str]:
+    """Put other functions in the place of steps, and keep the machine out of it; the full names that are a student's.
+
+    package: a student's folder; skipped: names of steps; failing: "STEP=ERRNO"; broken: a step to break off after.
+    Errors: NotFound, UsageError.
+    """
+    if package or skipped or failing or broken:
+        stand_apart()    # before anything is replaced: it calls steps, too
+    rows = plan.rows()
+    theirs = steps.use(package, rooms(plan)) if package else []
+    for wanted in skipped:
+        steps.skip(rows, wanted)
+    for wanted in failing:
+        name, _, number = wanted.partition("=")
+        steps.fail(rows, name, errno_of(number))
+    if broken:
+        steps.break_at(rows, broken, attach.open_shell)
+    return theirs
+
+
+def errno_of(name: str) -> int:
+    """The number of an errno by its name: errno_of("EPERM") -> 1. Errors: UsageError."""
+    import errno
+
+    number = getattr(errno, name, None) if name[:1] == "E" else None
+    if not isinstance(number, int):
+        raise UsageError(f"errno {name or 'missing'}: no such error", "--fail STEP=EPERM; errno(3) lists the names")
+    return number
+
+
+def stand_apart() -> None:
+    """Move this process into mount, UTS and IPC namespaces of its own, before a step could act on the machine's."""
+    mount.unshare_mount()
+    mount.set_propagation("/", syscalls.MS_PRIVATE)
+    uts.unshare_uts()
+    ipc.unshare_ipc()
+
+
+# ---- looking at the steps
+
+def explain(plan: Plan) -> str:
+    """The whole plan, a step a line, with what it does below; nothing is done."""
+    lines = []
+    for number, (room, name, args, *_) in enumerate(plan.rows(), 1):
+        doc = (getattr(room, name).__doc__ or "").strip().splitlines()
+        lines.append(f"{number:3}  {steps.full_name(room, name)}({steps.shown(args)})\n"
+                     f"       {doc[0] if doc else ''}".rstrip())
+    return "\n".join(lines)
+
+
+def record(plan: Plan, sink: "trace.Sink") -> None:
+    """Record all steps of a plan, and the system calls that they make, from now on."""
+    began = trace.now()
+    for call, function in list(vars(syscalls).items()):
+        manual = (getattr(function, "__doc__", None) or "").rpartition("man: ")[2].partition(")")[0]
+        if callable(function) and not call.startswith("_") and manual.endswith("(2"):
+            trace.wrap_call(syscalls, call, f"{manual})", _describe_call(call), sink, began)
+    for call in syscalls.OF_OS:
+        trace.wrap_call(os, call, f"{call}(2)", _describe_call(call), sink, began, returns=call != "execve")
+    trace.wrap_call(files, "put", "write(2)", lambda path, text: {"path": f'"{path}"', "text": f'"{text}"'}, sink, began)
+    for room, name in dict.fromkeys((room, name) for room, name, *_ in plan.rows()):
+        trace.wrap_step(room, name, steps.full_name(room, name), _describe_step(room, name), sink, began)
+
+
+def _describe_call(name: str) -> "trace.Describe":
+    def describe(*args: object, **named: object) -> dict[str, str]:
+        shown = syscalls.decoded_arguments(name, args)
+        return {**shown, **{key: str(value) for key, value in named.items()}}
+
+    return describe
+
+
+def _describe_step(room: "ModuleType", name: str) -> "trace.Describe":
+    names = getattr(room, name).__code__.co_varnames
+
+    def describe(*args: object) -> dict[str, str]:
+        return {names[at] if at < len(names) else f"arg{at}": steps.shown([arg]) for at, arg in enumerate(args)}
+
+    return describe
+
+
+# ---- clearing up
+
+def clean() -> list[str]:
+    """Remove what killed commands left: states, layers, groups, half-made images; a line for each thing removed."""
+    removed = [f"container {name}" for root in (runs_root(), "/run/contain_lab/oci") for name in verbs.sweep(root)]
+    removed += [f"image in the making {name}" for name in image.sweep()]
+    return removed
+
