@@ -1,19 +1,20 @@
 """What `contain-lab run IMAGE` does: an image, a layer above it, a spec, a container. And what people may do to its steps.
 
-The tinkering (a student's steps, a step skipped or made to fail) happens in mount, UTS and IPC namespaces of the
-run's own, for a wrong or missing step may let the next one act on the machine.
+A wrong or missing step may let the next one act on the machine. So what people tinker with runs in a process of its
+own, in mount, UTS and IPC namespaces of its own, and this one clears up after it.
 """
 
 import os
+import signal
 
-from contain_lab import capabilities, cgroups, files, image, spec, steps, syscalls, trace
+from contain_lab import capabilities, cgroups, files, image, namespaces, spec, steps, syscalls, trace
 from contain_lab.container import attach, verbs
 from contain_lab.container.plan import Plan
-from contain_lab.errors import UsageError
-from contain_lab.namespaces import ipc, mount, uts
+from contain_lab.errors import ContainLabError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import ModuleType
 
 def runs_root() -> str:
@@ -58,6 +59,41 @@ def run(plan: Plan, interactive: bool = False) -> int:
         front.restore()
 
 
+def run_apart(plan: Plan, interactive: bool, report: "Callable[[Exception], int]") -> int:
+    """As `run`, where steps are not ours or not as they were: whatever they do, the machine stays as it is.
+
+    report: says an error to the person, and gives the exit code. Errors: ContainLabError where the runtime's own
+    process went away without a word.
+    """
+    hear, say = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os._exit(_apart(plan, interactive, report, say))
+    os.close(say)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other process gets it too, and passes it on
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    signal.signal(signal.SIGINT, before)
+    verbs.sweep(runs_root())
+    if os.read(hear, 1) == b"d":
+        return status
+    raise ContainLabError("the runtime's process went away without a word, in a step on the parent's side",
+                          "a step must return: it may not exit or execute a program")
+
+
+def _apart(plan: Plan, interactive: bool, report: "Callable[[Exception], int]", say: int) -> int:
+    """In the process apart: run, and leave a byte that says that the end was reached."""
+    try:
+        syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
+        namespaces.stand_apart()
+        code = run(plan, interactive)
+    except KeyboardInterrupt:
+        code = 130
+    except Exception as error:
+        code = report(error)
+    os.write(say, b"d")
+    return code
+
+
 def rooms(plan: Plan) -> "list[ModuleType]":
     """The rooms whose steps a plan calls."""
     return list(dict.fromkeys(room for room, *_ in plan.rows()))
@@ -67,13 +103,11 @@ def rooms(plan: Plan) -> "list[ModuleType]":
 
 def change(plan: Plan, package: str = "", skipped: tuple[str, ...] = (), failing: tuple[str, ...] = (),
            broken: str = "") -> list[str]:
-    """Put other functions in the place of steps, and keep the machine out of it; the full names that are a student's.
+    """Put other functions in the place of steps; the full names of those that are a student's.
 
     package: a student's folder; skipped: names of steps; failing: "STEP=ERRNO"; broken: a step to break off after.
     Errors: NotFound, UsageError.
     """
-    if package or skipped or failing or broken:
-        stand_apart()    # before anything is replaced: it calls steps, too
     rows = plan.rows()
     theirs = steps.use(package, rooms(plan)) if package else []
     for wanted in skipped:
@@ -94,14 +128,6 @@ def errno_of(name: str) -> int:
     if not isinstance(number, int):
         raise UsageError(f"errno {name or 'missing'}: no such error", "--fail STEP=EPERM; errno(3) lists the names")
     return number
-
-
-def stand_apart() -> None:
-    """Move this process into mount, UTS and IPC namespaces of its own, before a step could act on the machine's."""
-    mount.unshare_mount()
-    mount.set_propagation("/", syscalls.MS_PRIVATE)
-    uts.unshare_uts()
-    ipc.unshare_ipc()
 
 
 # ---- looking at the steps

@@ -22,16 +22,12 @@ def main(words: list[str]) -> int:
 
 def put_in_place() -> None:
     """Load the student's steps from this archive, and stand apart from the machine."""
-    from contain_lab import steps, syscalls
+    from contain_lab import namespaces, steps
     from contain_lab.container import plan
-    from contain_lab.namespaces import ipc, mount, uts
 
     rooms = [room for room in vars(plan).values() if getattr(room, "__name__", "").startswith("contain_lab.")]
     steps.use_loaded(read_steps, rooms)
-    mount.unshare_mount()
-    mount.set_propagation("/", syscalls.MS_SLAVE)
-    uts.unshare_uts()
-    ipc.unshare_ipc()
+    namespaces.stand_apart()
 
 
 def read_steps(room: str) -> "tuple[str, str]":

@@ -2,12 +2,10 @@
 
 import argparse
 import os
-import signal
 import sys
 
-from contain_lab import engine, files, syscalls, trace
-from contain_lab.container.plan import Plan
-from contain_lab.errors import ContainLabError, UsageError
+from contain_lab import cli, engine, files, trace
+from contain_lab.errors import ContainLabError
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -37,28 +35,30 @@ def main(options: argparse.Namespace) -> int:
     interactive = options.interactive or options.both or bool(options.broken)
     try:
         plan = engine.prepare(options.image, options.command, options.hostname, terminal)
-        changed = options.package or options.skip or options.fail or options.broken
-        if changed:
-            tell(options, engine.change(plan, options.package.rstrip("/"), tuple(options.skip), tuple(options.fail),
-                                        options.broken))
+        theirs = engine.change(plan, options.package.rstrip("/"), tuple(options.skip), tuple(options.fail), options.broken)
+        if options.package:
+            print(f"steps of {options.package}: {', '.join(theirs) or 'none'}", file=sys.stderr)
         if options.explain:
             print(engine.explain(plan))
             return 0
         if options.trace is not None:
             engine.record(plan, sink(options.trace))
-        return guarded(plan, interactive) if options.package else engine.run(plan, interactive)
-    except UsageError as error:
-        raise UsageError(error.message, error.hint, 125) from error
+        changed = options.package or options.skip or options.fail or options.broken
+        return engine.run_apart(plan, interactive, report) if changed else engine.run(plan, interactive)
     except ContainLabError as error:
-        if error.code == 1:
-            error.code = 125
-        raise
+        raise with_code(error) from error
 
 
-def tell(options: argparse.Namespace, theirs: list[str]) -> None:
-    """Say what is not as usual."""
-    if options.package:
-        print(f"steps of {options.package}: {', '.join(theirs) or 'none'}", file=sys.stderr)
+def with_code(error: Exception) -> Exception:
+    """An error of ours ends with 125, for 1 is the container's."""
+    if isinstance(error, ContainLabError) and error.code in (1, 2):
+        error.code = 125
+    return error
+
+
+def report(error: Exception) -> int:
+    """Say an error from the process apart."""
+    return cli.report(with_code(error))
 
 
 def sink(path: str) -> "trace.Sink":
@@ -67,37 +67,3 @@ def sink(path: str) -> "trace.Sink":
         return trace.Text(os.dup(2))
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o644)
     return trace.JsonLines(handle, files.dump_json)
-
-
-def guarded(plan: Plan, interactive: bool) -> int:
-    """Run in a process of its own: a student's step may end it without a word, and what it made is undone all the same."""
-    hear, say = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
-        os._exit(report_to(say, plan, interactive))
-    os.close(say)
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other process gets it too, and passes it on
-    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    signal.signal(signal.SIGINT, before)
-    if os.read(hear, 1) == b"d":
-        return status
-    engine.clean()
-    raise ContainLabError("the runtime went away in the middle of a step of yours that runs on the parent's side",
-                          "a step must return: it may not exit or execute a program")
-
-
-def report_to(say: int, plan: Plan, interactive: bool) -> int:
-    """Run, print errors here, and leave a byte that says that the end was reached."""
-    from contain_lab import cli
-
-    try:
-        code = engine.run(plan, interactive)
-    except (ContainLabError, OSError) as error:
-        if isinstance(error, ContainLabError) and error.code == 1:
-            error.code = 125
-        code = cli.report(error)
-    except KeyboardInterrupt:
-        code = 130
-    os.write(say, b"d")
-    return code

@@ -43,6 +43,12 @@ class Child:
         self.ended = False
         self.exit = 0  # once it has ended: its exit code, or minus the signal
 
+    def is_dead(self) -> bool:
+        """Whether it has ended, or is about to."""
+        waiting = select.poll()
+        waiting.register(self.pidfd, select.POLLIN)
+        return bool(waiting.poll(100))
+
     def kill(self) -> None:
         """End it, and take its exit status."""
         if not self.ended:
@@ -97,13 +103,23 @@ def launch(plan: "Plan", done: "list[Row]", loop: Loop, terminal: int = -1) -> C
         os.close(handle)
     child = Child(pid, up, down)
     try:
-        steps.run(plan.beside, done, {steps.PID: pid})
-        os.write(down, b"g")
+        beside(plan, done, child, loop)
         wait_until(lambda: child.ready, child, loop)
     except BaseException:
         child.kill()
         raise
     return child
+
+
+def beside(plan: "Plan", done: "list[Row]", child: Child, loop: Loop) -> None:
+    """Run the parent's rows while the child runs its own; where they fail because it failed, its error is the one."""
+    try:
+        steps.run(plan.beside, done, {steps.PID: child.pid})
+        os.write(child.down, b"g")
+    except (OSError, StepFailed):
+        if child.is_dead():
+            wait_until(lambda: False, child, loop)
+        raise
 
 
 def release(child: Child, loop: Loop) -> None:

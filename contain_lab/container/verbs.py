@@ -49,7 +49,7 @@ def create(root: str, name: str, config: "Config", bundle: str, pid_file: str = 
             raise
     except BaseException:
         forget(plan.folder)
-        steps.undo(done)
+        undo(name, done)
         raise
 
 
@@ -131,7 +131,7 @@ def delete(root: str, name: str, force: bool = False) -> None:
         if not force and state.status(root, kept) == "running":
             raise WrongState(f"container {name}: it is running", "kill it first, or delete --force")
         end(kept)
-    undo(root, kept)
+    undo_kept(kept)
 
 
 def end(kept: "dict[str, Any]") -> None:
@@ -151,16 +151,20 @@ def end(kept: "dict[str, Any]") -> None:
     os.close(pidfd)
 
 
-def undo(root: str, kept: "dict[str, Any]") -> None:
-    """Undo what was made of a container, the last first; its state directory, which came first, goes last."""
-    rows = [(__import__(room, fromlist=["_"]), step, tuple(args)) for room, step, args in kept["undo"]]
+def undo_kept(kept: "dict[str, Any]") -> None:
+    """Undo what was made of a container, as its state has it."""
+    undo(kept["id"], [(__import__(room, fromlist=["_"]), step, tuple(args)) for room, step, args in kept["undo"]])
+
+
+def undo(name: str, rows: "list[Row]") -> None:
+    """Undo rows, the last first; the state directory, which came first, goes last. Errors: what could not be undone."""
     for _ in range(100):
         failed = steps.undo(rows[1:])
         if not failed:
             steps.undo(rows[:1])
             return
         time.sleep(0.02)  # a group may take a moment to be empty
-    raise ContainLabError(f"container {kept['id']}: {failed[0]}", "something still uses it: try delete again")
+    raise ContainLabError(f"container {name}: {failed[0]}", "something still uses it: try again, or contain-lab clean")
 
 
 # ---- run: create, start, wait and delete in one
@@ -178,14 +182,13 @@ def run(plan: Plan, serve: "Callable[[Loop, Child], int]", terminal: int = -1, l
         return 128 - code if code < 0 else code
     finally:
         forget(plan.folder)
-        steps.undo(done)
+        undo(os.path.basename(plan.folder), done)
 
 
 def sweep(root: str) -> list[str]:
     """Remove what killed commands left below a root: their names. What one has left stops no other's removal."""
     removed = []
     for name in state.stale(root):
-        kept = {"id": name, "undo": state.planned(f"{root}/{name}")}
-        undo(root, kept)
+        undo_kept({"id": name, "undo": state.planned(f"{root}/{name}")})
         removed.append(name)
     return removed
