@@ -1,0 +1,160 @@
+"""What a submission is worth: each check by the judge, on the student's steps; points from the table of labs.
+
+The judge starts the containers itself, in its sandbox, and reads the kernel from outside. It gets a folder
+my_runtime/ that holds nothing but the steps which the check looks at. A check that fails, hangs or crashes
+costs its own points. A machine that cannot run a lab ends the grading, because its fault is no student's.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from contain_lab import features
+from contain_lab.errors import ContainLabError
+from contain_lab.grading import answers, notebook, rebuild, submissions
+from contain_lab.grading.master import Master, read_master
+from contain_lab.grading.submissions import Refused, Student
+from contain_lab.labkit.table import Check, Lab
+
+PREFIX = "cl-grade-"
+
+
+class Verdict(Protocol):
+    """What grading needs of the judge's verdict."""
+
+    passed: bool
+    text: str
+
+
+Judge = Callable[[str, Path], Verdict]    # (id of a check, folder my_runtime) -> verdict
+
+
+@dataclass(frozen=True, slots=True)
+class CheckScore:
+    """One check: what it is worth, whether it passed, and in one line why not."""
+
+    id: str
+    max: int
+    passed: bool
+    why: str = ""
+
+    @property
+    def points(self) -> int:
+        """All or nothing: a lab has several checks, and they are its partial credit."""
+        return self.max if self.passed else 0
+
+
+@dataclass(slots=True)
+class LabScore:
+    """One lab of one student; problem: why nothing of it could be graded, or ""; rebuilt: for feedback."""
+
+    lab: Lab
+    file: str = ""
+    problem: str = ""
+    repairs: list[str] = field(default_factory=list)
+    checks: list[CheckScore] = field(default_factory=list)
+    rebuilt: rebuild.Rebuilt | None = None
+
+    @property
+    def points(self) -> int:
+        """The points of the checks that passed."""
+        return sum(check.points for check in self.checks)
+
+
+@dataclass(slots=True)
+class StudentScore:
+    """All labs of one student."""
+
+    name: str
+    labs: list[LabScore] = field(default_factory=list)
+    problem: str = ""
+
+    @property
+    def points(self) -> int:
+        """The points of all labs."""
+        return sum(lab.points for lab in self.labs)
+
+    @property
+    def max(self) -> int:
+        """What all labs that were graded are worth."""
+        return sum(lab.lab.points for lab in self.labs)
+
+
+def due(students: Sequence[Student], labs: Sequence[Lab]) -> list[Lab]:
+    """The labs to grade: of those named, the ones with checks that any student has handed in."""
+    return [lab for lab in labs if lab.checks and any(lab.number in student.claims for student in students)]
+
+
+def refuse_machine(labs: Sequence[Lab]) -> None:
+    """Raise ContainLabError where this machine cannot run one of the labs."""
+    for lab in labs:
+        for missing in features.missing(lab.needs):
+            raise ContainLabError(f"lab {lab.stem} cannot be graded here: {missing.name}: {missing.reason}",
+                                  missing.hint)
+
+
+def grade(students: Sequence[Student], labs: Sequence[Lab], masters: Path,
+          judge: Judge) -> Iterator[StudentScore]:
+    """The score of each student, in order, as soon as it is known.
+
+    masters: the folder of the solved notebooks. Errors: what `read_master` and the judge raise.
+    """
+    known = [read_master(masters, lab) for lab in labs]
+    for student in students:
+        score = StudentScore(student.name, problem=student.problem)
+        read = [_read(student, master) for master in known]
+        pool = {step: answer for each in read if each.rebuilt
+                for step, answer in each.rebuilt.answers.items()}
+        for lab in read:
+            lab.checks = [_check(check, lab, pool, judge) for check in lab.lab.checks]
+            score.labs.append(lab)
+        yield score
+
+
+def _read(student: Student, master: Master) -> LabScore:
+    """Find and rebuild a student's notebook; what is wrong with it is told in the score."""
+    score = LabScore(master.lab)
+    try:
+        path, aside = submissions.choose(student.claims.get(master.lab.number, []), master.lab)
+        score.file = path.name
+        cells = notebook.read_cells(submissions.read(path), path.name)
+        score.rebuilt = rebuild.rebuild(master, cells, path.name)
+    except Refused as error:
+        score.problem = student.problem or error.message
+        return score
+    score.repairs = [*(f"{each.name}: not looked at, because {path.name} is there" for each in aside),
+                     *score.rebuilt.repairs]
+    return score
+
+
+def _check(check: Check, lab: LabScore, pool: dict[str, answers.Answer], judge: Judge) -> CheckScore:
+    if lab.rebuilt is None:
+        return CheckScore(check.id, check.points, passed=False, why=lab.problem)
+    for step in check.steps:
+        if step in lab.rebuilt.missing:
+            return CheckScore(check.id, check.points, passed=False, why=lab.rebuilt.missing[step])
+    with tempfile.TemporaryDirectory(prefix=PREFIX) as folder:
+        runtime = Path(folder) / "my_runtime"
+        write_runtime(runtime, answers.files_for(check.steps, pool))
+        verdict = judge(check.id, runtime)
+    why = "" if verdict.passed else _one_line(verdict.text)
+    return CheckScore(check.id, check.points, verdict.passed, why)
+
+
+def write_runtime(folder: Path, texts: dict[str, str]) -> None:
+    """Write a package my_runtime that others can read, and none can write."""
+    folder.mkdir()
+    for name, text in {"__init__.py": "", **texts}.items():
+        (folder / name).write_text(text, encoding="utf-8", errors="backslashreplace")
+        os.chmod(folder / name, 0o644)
+    for path in (folder, folder.parent):
+        os.chmod(path, 0o755)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
