@@ -1,0 +1,82 @@
+"""A question with choices: as plain text, and as radio buttons (arrow keys move among them).
+
+Nothing that is graded depends on the buttons: every function that shows a question takes the letter, too.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from contain_lab.labkit.sentence import Refused
+
+LETTERS = "abcdefgh"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """right: the letter of the right choice; because: why it is."""
+
+    ask: str
+    choices: tuple[str, ...]
+    right: str
+    because: str
+
+    def letters(self) -> str:
+        """The letters of its choices: "abc"."""
+        return LETTERS[:len(self.choices)]
+
+    def choice(self, letter: str) -> str:
+        """What a letter stands for. Errors: Refused for a letter that no choice has."""
+        letter = letter.strip().lower()
+        if len(letter) != 1 or letter not in self.letters():
+            raise Refused(f"choice {letter!r}: there is none of this letter",
+                          f"choices are {', '.join(self.letters())}")
+        return self.choices[LETTERS.index(letter)]
+
+    def text(self) -> str:
+        """The question and its choices, a line each."""
+        return "\n".join([self.ask, *(f"  {letter}) {choice}" for letter, choice
+                                      in zip(self.letters(), self.choices, strict=True))])
+
+    def judge(self, letter: str) -> str:
+        """A sentence or two on a choice."""
+        if self.choice(letter) == self.choice(self.right):
+            return f"{letter} is right. {self.because}"
+        return f"{letter} is not right; {self.right} is: {self.choice(self.right)}\n{self.because}"
+
+
+def buttons(question: Question, chosen: Callable[[str], str], letter: str = "") -> Any:
+    """The question as a widget; chosen(letter) is called at each choice, what it returns is shown."""
+    import ipywidgets as widgets
+
+    options = [(f"{each}) {choice}", each) for each, choice in
+               zip(question.letters(), question.choices, strict=True)]
+    choice = widgets.RadioButtons(options=options, value=letter or None, layout={"width": "max-content"})
+    answer = widgets.HTML()
+
+    def tell(change: Any) -> None:
+        answer.value = as_html(chosen(change["new"])) if change["new"] else ""
+
+    choice.observe(tell, "value")
+    return widgets.VBox([widgets.HTML(f"<b>{as_html(question.ask)}</b>"), choice, answer])
+
+
+def as_html(text: str) -> str:
+    """Plain text for a widget: its lines kept, nothing of it a tag."""
+    return html.escape(text).replace("\n", "<br>")
+
+
+class Shown:
+    """A widget with a text twin: a notebook that runs shows the widget, any other the text."""
+
+    def __init__(self, text: str, make: Callable[[], Any]) -> None:
+        self.text, self.make = text, make
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        return {**self.make()._repr_mimebundle_(include=include, exclude=exclude), "text/plain": self.text}

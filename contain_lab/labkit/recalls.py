@@ -1,0 +1,101 @@
+"""Recall: two questions on earlier labs. Each seed gives two others, with other numbers, without end.
+
+The words are in content/NN.toml. An entry's `numbers` names a function here: from a random.Random it makes
+what fills the gaps of the words. The right choice of an entry is its first; what a student sees is shuffled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from contain_lab.labkit import words
+from contain_lab.labkit.question import LETTERS, Question, Shown, buttons
+from contain_lab.labkit.sentence import Refused, Sentence
+
+
+def recall(number: str, answers: str = "", seed: int = 1) -> Shown | Sentence:
+    """Ask two questions on the labs before this one; answers: two letters, "a c", in the place of buttons.
+
+    number: of the lab, "01". Errors: Refused where there is no earlier lab, or not two letters.
+    """
+    questions = ask(number, seed)
+    if answers:
+        return Sentence(judge(questions, answers))
+    again = f"recall({number!r}, \"a b\") answers both; recall({number!r}, seed={seed + 1}) asks two others"
+    text = "\n\n".join([*(f"{at}. {each.text()}" for at, each in enumerate(questions, 1)), again])
+    return Shown(text, lambda: _widget(number, seed))
+
+
+def ask(number: str, seed: int) -> list[Question]:
+    """Two questions of labs before `number`, decided by the seed alone."""
+    pool = [entry for lab in words.numbers() if lab < number for entry in words.read(lab).get("recall", [])]
+    if len(pool) < 2:
+        raise Refused(f"recall {number!r}: there are no questions on earlier labs", "lab 01 has the first")
+    draw = Random(f"{number} {seed}")
+    return [make(entry, draw) for entry in draw.sample(pool, 2)]
+
+
+def make(entry: dict[str, Any], draw: Random) -> Question:
+    """The question of an entry, with numbers of its own and its choices shuffled."""
+    values = NUMBERS[entry["numbers"]](draw) if "numbers" in entry else {}
+    right, *others = (choice.format(**values) for choice in entry["choices"])
+    choices = draw.sample([right, *others], len(others) + 1)
+    return Question(entry["ask"].format(**values), tuple(choices), LETTERS[choices.index(right)],
+                    entry["because"].format(**values))
+
+
+def judge(questions: list[Question], answers: str) -> str:
+    """What is said of two letters. Errors: Refused."""
+    letters = answers.replace(",", " ").split() if " " in answers.strip() or "," in answers else list(answers)
+    if len(letters) != len(questions):
+        raise Refused(f"answers {answers!r}: {len(letters)} letters for {len(questions)} questions",
+                      'two letters with a blank between them: "a c"')
+    return "\n".join(f"{at}. {question.judge(letter.lower())}" for at, (question, letter)
+                     in enumerate(zip(questions, letters, strict=True), 1))
+
+
+def _widget(number: str, seed: int) -> Any:
+    import ipywidgets as widgets
+
+    shown, others = widgets.VBox(), widgets.Button(description="two others")
+    seeds = iter(range(seed, seed + 1_000_000))
+
+    def draw(_: object = None) -> None:
+        shown.children = [buttons(each, each.judge) for each in ask(number, next(seeds))]
+
+    others.on_click(draw)
+    draw()
+    return widgets.VBox([shown, others])
+
+
+# ---- numbers for the gaps
+
+def two_numbers(draw: Random) -> dict[str, object]:
+    """A process's number on the host, and a neighbour's."""
+    outer = draw.randint(2000, 30000)
+    return {"outer": outer, "other": outer - draw.randint(2, 40), "next": outer + 1}
+
+
+def forks(draw: Random) -> dict[str, object]:
+    """How many processes there are when each of them calls fork, some times in a row."""
+    times = draw.randint(2, 4)
+    return {"times": times, "all": 2 ** times, "sum": times + 1, "double": 2 * times}
+
+
+def three_processes(draw: Random) -> dict[str, object]:
+    """Namespace files of three processes, of which the first and the last share one namespace."""
+    first, second = draw.sample(range(4026532100, 4026532999), 2)
+    return {"first": f"uts:[{first}]", "second": f"uts:[{second}]"}
+
+
+def a_limit(draw: Random) -> dict[str, object]:
+    """A number of steps, and the one that fails."""
+    at = draw.randint(5, 30)
+    return {"at": at, "before": at - 1, "all": at + draw.randint(5, 20)}
+
+
+NUMBERS: dict[str, Callable[[Random], dict[str, object]]] = {
+    "two_numbers": two_numbers, "forks": forks, "three_processes": three_processes, "a_limit": a_limit,
+}
