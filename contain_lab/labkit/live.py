@@ -1,0 +1,91 @@
+"""A container in the background, to be looked at from outside: `contain-lab run`, as a person types it.
+
+The kernel of a notebook has many threads, and a container is made by a process that has one: so a command
+launches it, not the kernel.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+from contain_lab.labkit.sentence import Refused
+
+SECONDS = 5.0
+_running: dict[str, Box] = {}
+
+
+class Box:
+    """A container that runs. pid: the number of its first process on the host; command: what it runs."""
+
+    def __init__(self, command: list[str], run: subprocess.Popen[str]) -> None:
+        self.command, self.run = command, run
+        self.pid = _wait_for(run, command)
+
+    def __repr__(self) -> str:
+        state = "running" if self.run.poll() is None else "ended"
+        return f"a container, {state}: {' '.join(self.command)}"
+
+    def stop(self) -> None:
+        """Kill its first process from outside, and wait until `contain-lab run` has cleared up."""
+        if self.run.poll() is None:
+            os.kill(self.pid, 9)
+        self.run.wait(SECONDS)
+
+
+def background(image: str, *command: str, hostname: str = "box") -> Box:
+    """Start a container and go on; one of the same host name that still runs is stopped first.
+
+    Errors: Refused with what `contain-lab run` said, when it ended at once.
+    """
+    if hostname in _running:
+        _running.pop(hostname).stop()
+    words = ["contain-lab", "run", "--rm", "--hostname", hostname, image, *command]
+    run = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                           stderr=subprocess.PIPE, text=True)
+    _running[hostname] = Box(list(command), run)
+    return _running[hostname]
+
+
+def running() -> list[Box]:
+    """Containers of this notebook that have not been stopped."""
+    return [box for box in _running.values() if box.run.poll() is None]
+
+
+def _wait_for(run: subprocess.Popen[str], command: list[str]) -> int:
+    """The container's first process, once it executes the command."""
+    name, end = os.path.basename(command[0])[:15], time.monotonic() + SECONDS
+    while time.monotonic() < end:
+        for pid in _below(run.pid):
+            status = _status(pid)
+            if len(status.get("NSpid", "").split()) > 1 and status["Name"] == name:
+                return pid
+        if run.poll() is not None:
+            said = (run.stderr.read() if run.stderr else "").strip()
+            said = said.removeprefix("contain-lab: ") or f"it ended with {run.returncode}"
+            raise Refused(f"container: {said}")
+        time.sleep(0.01)
+    run.kill()
+    raise Refused(f"container: {name} did not start in {SECONDS:.0f} s",
+                  "contain-lab clean removes what is left")
+
+
+def _below(pid: int) -> list[int]:
+    """The processes that descend from one, nearest first."""
+    pids = [int(each.name) for each in Path("/proc").glob("[0-9]*")]
+    parents = {each: int(_status(each).get("PPid", "0")) for each in pids}
+    found = [pid]
+    for parent in found:
+        found += [child for child, its in parents.items() if its == parent]
+    return found[1:]
+
+
+def _status(pid: int) -> dict[str, str]:
+    """/proc/PID/status as a table, {} for a process that has gone. man: proc(5)."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return {}
+    return {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}

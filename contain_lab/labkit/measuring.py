@@ -1,0 +1,86 @@
+"""Measure what a thing costs: it is done many times in a fresh process of one thread; the median is shown.
+
+The process moves into namespaces of its own first: what is measured does not touch the machine.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+from contain_lab import syscalls
+from contain_lab.labkit.sentence import Refused, Sentence
+
+ROUNDS = 200
+
+
+def measure(*names: str, rounds: int = ROUNDS) -> Sentence:
+    """Median microseconds of each thing, with the quartiles; names: of THINGS. Errors: Refused for others."""
+    if unknown := [name for name in names if name not in THINGS]:
+        raise Refused(f"measure {unknown[0]!r}: there is no such thing", f"there are {', '.join(THINGS)}")
+    done = subprocess.run([sys.executable, "-m", __name__, str(rounds), *names],
+                          capture_output=True, text=True, check=False, timeout=60)
+    if done.returncode:
+        raise Refused(f"measure: {done.stderr.strip().splitlines()[-1]}")
+    wide = max(len(name) for name in names)
+    lines = [f"{name:{wide}}  {middle:8.1f} µs   (half of all: {low:.1f} µs to {high:.1f} µs)"
+             for name, (low, middle, high) in zip(names, json.loads(done.stdout), strict=True)]
+    return Sentence("\n".join([*lines, f"medians of {rounds} rounds, taken in turn"]))
+
+
+def main(words: list[str]) -> None:
+    """Measure in this process, and write the quartiles as JSON."""
+    rounds, names = int(words[0]), words[1:]
+    syscalls.unshare(syscalls.CLONE_NEWUTS | syscalls.CLONE_NEWNS | syscalls.CLONE_NEWNET)
+    times: dict[str, list[float]] = {name: [] for name in names}
+    for _ in range(rounds):
+        for name in names:    # in turn, so that a disturbance meets all of them
+            begin = time.perf_counter_ns()
+            THINGS[name]()
+            times[name].append((time.perf_counter_ns() - begin) / 1000)
+    json.dump([statistics.quantiles(times[name]) for name in names], sys.stdout)
+
+
+# ---- things
+
+def fork_and_wait() -> None:
+    """A child that ends at once."""
+    if (pid := os.fork()) == 0:
+        os._exit(0)
+    os.waitpid(pid, 0)
+
+
+def run_true() -> None:
+    """A child that executes a program."""
+    if (pid := os.fork()) == 0:
+        os.execv("/bin/true", ["true"])
+    os.waitpid(pid, 0)
+
+
+def unshare_uts() -> None:
+    """A new UTS namespace; the one before it is freed."""
+    syscalls.unshare(syscalls.CLONE_NEWUTS)
+
+
+def set_hostname() -> None:
+    """A host name."""
+    syscalls.sethostname("measured")
+
+
+def ask_pid() -> None:
+    """A system call that does next to nothing."""
+    os.getppid()
+
+
+THINGS: dict[str, Callable[[], None]] = {
+    "getppid": ask_pid, "sethostname": set_hostname, "unshare(CLONE_NEWUTS)": unshare_uts,
+    "fork and wait": fork_and_wait, "fork, execve, wait": run_true,
+}
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,62 @@
+"""In the wild: which namespaces another runtime makes, and in which order, as strace shows it.
+
+The runtime gets a bundle: the busybox image's root file system, read-only, and the config.json that it writes
+itself with `spec`. It runs in a private mount namespace, where crun finds no hybrid control groups: it
+refuses them. runc and crun have the same command line.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+
+from contain_lab import image
+from contain_lab.labkit.sentence import Sentence
+
+PATH = "/usr/local/sbin:/usr/sbin:/sbin"
+CALLS = "unshare,setns,clone,clone3,sethostname,execve"
+WORTH = re.compile(r"CLONE_NEW|sethostname|execve\(\"(?!/proc/self)")
+APART = """
+covered=/sys/fs/cgroup/unified/cgroup.controllers
+if [ -e $covered ]; then mount --bind /dev/null $covered; fi
+exec strace -f -qq -o trace -e trace=$0 "$@"
+"""
+
+
+def strace_runtime(name: str) -> Sentence:
+    """Run `hostname` in a container of this runtime under strace, and show the calls that its name took."""
+    path = f"{os.environ.get('PATH', '')}:{PATH}"
+    missing = [each for each in (name, "strace") if not shutil.which(each, path=path)]
+    if missing:
+        return Sentence(f"{' and '.join(missing)}: not on this machine (apt-get install {' '.join(missing)})")
+    with tempfile.TemporaryDirectory(prefix="cl-wild-") as bundle:
+        return Sentence(_strace(shutil.which(name, path=path) or name, bundle))
+
+
+def _strace(runtime: str, bundle: str) -> str:
+    subprocess.run([runtime, "spec"], cwd=bundle, check=True, capture_output=True)
+    with open(f"{bundle}/config.json", encoding="utf-8") as file:
+        config = json.load(file)
+    config["process"] |= {"args": ["hostname"], "terminal": False}
+    root = {"path": image.find("busybox").rootfs, "readonly": True}
+    config |= {"hostname": "box", "root": root}
+    with open(f"{bundle}/config.json", "w", encoding="utf-8") as file:
+        json.dump(config, file)
+    words = ["unshare", "--mount", "sh", "-c", APART, CALLS, runtime, "run", os.path.basename(bundle)]
+    done = subprocess.run(words, cwd=bundle, capture_output=True, text=True, timeout=20, check=False)
+    if done.returncode:
+        said = (done.stderr or done.stdout).strip().splitlines()[-1]
+        return f"{os.path.basename(runtime)} does not run here: {said}"
+    with open(f"{bundle}/trace", encoding="utf-8") as file:
+        return f"the container printed: {done.stdout.strip()}\n" + "\n".join(_worth(file.read()))
+
+
+def _worth(trace: str) -> list[str]:
+    """The lines of a trace that are of namespaces and names, without process ids and environments."""
+    lines = [re.sub(r"^\d+\s+", "", line) for line in trace.splitlines() if WORTH.search(line)]
+    noise = r", 0x[0-9a-f]+ /\* \d+ vars \*/|, NULL|\s+<unfinished.*>"
+    return [re.sub(noise, "", line)[:110] for line in lines]
