@@ -1,4 +1,4 @@
-"""What `contain-lab run IMAGE` does: an image, a layer above it, a spec, a container. And what people may do to its steps.
+"""What `contain-lab run IMAGE` does: an image, a layer above it, a spec, a container; and what people do to its steps.
 
 A wrong or missing step may let the next one act on the machine. So what people tinker with runs in a process of its
 own, in mount, UTS and IPC namespaces of its own, and this one clears up after it.
@@ -31,7 +31,8 @@ def prepare(image_name: str, command: list[str], hostname: str = "", terminal: b
     settings = found.config.get("config") or {}
     args = command or [*(settings.get("Entrypoint") or []), *(settings.get("Cmd") or ["sh"])]
     name = f"cl-{os.urandom(6).hex()}"
-    env = [*(settings.get("Env") or []), "HOME=/root", *([f"TERM={os.environ.get('TERM', 'xterm')}"] if terminal else [])]
+    env = [*(settings.get("Env") or []), "HOME=/root"]
+    env += [f"TERM={os.environ.get('TERM', 'xterm')}"] if terminal else []
     layer = f"{files.data_dir()}/containers/{name}"
     controlled = cgroups.available("devices")
     kept = tuple(cap for cap in capabilities.DEFAULT if controlled or cap != "CAP_MKNOD")
@@ -88,7 +89,7 @@ def _apart(plan: Plan, interactive: bool, report: "Callable[[Exception], int]", 
         code = run(plan, interactive)
     except KeyboardInterrupt:
         code = 130
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  a student's step may let anything through
         code = report(error)
     os.write(say, b"d")
     return code
@@ -151,9 +152,13 @@ def record(plan: Plan, sink: "trace.Sink") -> None:
             trace.wrap_call(syscalls, call, f"{manual})", _describe_call(call), sink, began)
     for call in syscalls.OF_OS:
         trace.wrap_call(os, call, f"{call}(2)", _describe_call(call), sink, began, returns=call != "execve")
-    trace.wrap_call(files, "put", "write(2)", lambda path, text: {"path": f'"{path}"', "text": f'"{text}"'}, sink, began)
+    trace.wrap_call(files, "put", "write(2)", _describe_put, sink, began)
     for room, name in dict.fromkeys((room, name) for room, name, *_ in plan.rows()):
         trace.wrap_step(room, name, steps.full_name(room, name), _describe_step(room, name), sink, began)
+
+
+def _describe_put(path: str, text: str) -> dict[str, str]:
+    return {"path": f'"{path}"', "text": f'"{text}"'}
 
 
 def _describe_call(name: str) -> "trace.Describe":

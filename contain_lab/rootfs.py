@@ -85,22 +85,27 @@ def make_root_readonly() -> None:
 def mount_proc(root: str, target: str, options: tuple[str, ...]) -> None:
     """Mount a new /proc: the processes of this PID namespace."""
     check_real_directory(root, target)
-    mount_filesystem(root, target, "proc", "proc", options)
+    _mount_new(root, target, "proc", "proc", options)
 
 
 def mount_sysfs(root: str, target: str, options: tuple[str, ...]) -> None:
     """Mount a new /sys: the devices of this network namespace."""
     check_real_directory(root, target)
-    mount_filesystem(root, target, "sysfs", "sysfs", options)
+    _mount_new(root, target, "sysfs", "sysfs", options)
 
 
 def mount_tmpfs(root: str, target: str, options: tuple[str, ...]) -> None:
     """Mount an empty file system that lives in memory."""
-    mount_filesystem(root, target, "tmpfs", "tmpfs", options)
+    _mount_new(root, target, "tmpfs", "tmpfs", options)
 
 
 def mount_filesystem(root: str, target: str, kind: str, source: str, options: tuple[str, ...]) -> None:
     """Mount a new file system of any kind."""
+    _mount_new(root, target, kind, source, options)
+
+
+def _mount_new(root: str, target: str, kind: str, source: str, options: tuple[str, ...]) -> None:
+    """What these four have in common: a new file system, attached where it belongs."""
     attributes, _, settings, _, _ = split_options(options)
     _attach(new_filesystem(kind, source, settings, attributes), files.make_in_root(root, target))
 

@@ -130,7 +130,7 @@ class Text:
 
     def end(self, event: "Event") -> None:
         """A call, when it has ended; a step only where it failed."""
-        if "call" in event or isinstance(event["result"], str) and event["result"].startswith("E"):
+        if "call" in event or (isinstance(event["result"], str) and event["result"].startswith("E")):
             self.line(event, render(event))
 
 

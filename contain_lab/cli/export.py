@@ -64,8 +64,8 @@ def write(package: str, output: str) -> None:
             with open(path, encoding="utf-8") as file:
                 add(archive, name, file.read())
     beside = f"{output}.cl-{os.getpid()}"
-    with open(beside, "wb") as file:
-        file.write(data.getvalue())
+    with open(beside, "wb") as made:
+        made.write(data.getvalue())
     os.chmod(beside, 0o755)
     os.replace(beside, output)
 

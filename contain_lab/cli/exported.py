@@ -7,6 +7,7 @@ own (the container's are made inside these).
 import sys
 
 from contain_lab.cli import oci
+from contain_lab.errors import ContainLabError
 
 
 def main(words: list[str]) -> int:
@@ -14,7 +15,7 @@ def main(words: list[str]) -> int:
     try:
         if "create" in words:
             put_in_place()
-    except Exception as error:
+    except (ContainLabError, OSError) as error:
         oci.report(error, {})
         return 1
     return oci.main(words)

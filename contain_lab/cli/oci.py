@@ -23,13 +23,15 @@ USAGE = f"""usage: {NAME} [--root DIR] [--log FILE] [--log-format text|json] COM
 """
 # command: (options with a value, options without, how many arguments at least and at most)
 COMMANDS = {
-    "create": (("--bundle", "--pid-file", "--console-socket", "--preserve-fds"), ("--no-pivot", "--no-new-keyring"), 1, 1),
+    "create": (("--bundle", "--pid-file", "--console-socket", "--preserve-fds"),
+               ("--no-pivot", "--no-new-keyring"), 1, 1),
     "start": ((), (), 1, 1),
     "state": ((), (), 1, 1),
     "kill": ((), ("--all",), 1, 2),
     "delete": ((), ("--force",), 1, 1),
 }
-GLOBAL = (("--root", "--log", "--log-format", "--criu", "--rootless", "--cgroup-manager"), ("--debug", "--systemd-cgroup"))
+GLOBAL = (("--root", "--log", "--log-format", "--criu", "--rootless", "--cgroup-manager"),
+          ("--debug", "--systemd-cgroup"))
 SHORT = {"-b": "--bundle", "-f": "--force", "-a": "--all", "-v": "--version", "-h": "--help"}
 
 
@@ -161,7 +163,8 @@ def report(error: BaseException, options: dict[str, str]) -> None:
         from contain_lab import files
 
         line = {"level": "error", "msg": message, "time": _time()}
-        said = files.dump_json(line) if options.get("--log-format") == "json" else f'time="{_time()}" level=error msg="{message}"'
+        said = files.dump_json(line) if options.get("--log-format") == "json" else (
+            f'time="{line["time"]}" level=error msg="{message}"')
         with open(options["--log"], "a", encoding="utf-8") as log:
             log.write(f"{said}\n")
 

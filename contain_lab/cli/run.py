@@ -26,7 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     look.add_argument("--with", dest="package", default="", metavar="FOLDER",
                       help="put the steps of this folder (my_runtime) in the place of ours")
     parser.add_argument("image", metavar="IMAGE")
-    parser.add_argument("command", nargs=argparse.REMAINDER, metavar="COMMAND", help="what to run; default: the image's")
+    parser.add_argument("command", nargs=argparse.REMAINDER, metavar="COMMAND", help="default: the image's")
 
 
 def main(options: argparse.Namespace) -> int:
@@ -35,7 +35,8 @@ def main(options: argparse.Namespace) -> int:
     interactive = options.interactive or options.both or bool(options.broken)
     try:
         plan = engine.prepare(options.image, options.command, options.hostname, terminal)
-        theirs = engine.change(plan, options.package.rstrip("/"), tuple(options.skip), tuple(options.fail), options.broken)
+        theirs = engine.change(plan, options.package.rstrip("/"), tuple(options.skip), tuple(options.fail),
+                               options.broken)
         if options.package:
             print(f"steps of {options.package}: {', '.join(theirs) or 'none'}", file=sys.stderr)
         if options.explain:

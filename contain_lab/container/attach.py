@@ -49,7 +49,9 @@ class Foreground:
                 loop.turn()
             _, status = os.waitpid(child.pid, 0)
             child.ended = True
-            while self.master >= 0 and self.from_master():  # what it said last
+            while child.up in loop.handlers:  # what it said last, to us and to the person
+                loop.turn()
+            while self.master >= 0 and self.from_master():
                 pass
             return status
         finally:
@@ -75,7 +77,7 @@ class Foreground:
             self.saved = termios.tcgetattr(0)
             make_raw(0)
         self.loop.add(0, self.to_master)
-        self.loop.add(self.master, self.from_master)
+        self.loop.add(self.master, lambda: self.from_master() and None)
 
     def to_master(self) -> None:
         """Carry what was typed to the container."""

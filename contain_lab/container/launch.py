@@ -40,8 +40,8 @@ class Child:
         self.last = ""  # the one that began last
         self.failure: ContainLabError | None = None
         self.ready = self.waiting = False
-        self.ended = False
-        self.exit = 0  # once it has ended: its exit code, or minus the signal
+        self.silent = False  # nothing more will be heard of it
+        self.ended = False  # and its exit status was taken
 
     def is_dead(self) -> bool:
         """Whether it has ended, or is about to."""
@@ -102,6 +102,7 @@ def launch(plan: "Plan", done: "list[Row]", loop: Loop, terminal: int = -1) -> C
     for handle in (tell, hear, fifo):
         os.close(handle)
     child = Child(pid, up, down)
+    loop.add(up, lambda: hear_child(child, loop))
     try:
         beside(plan, done, child, loop)
         wait_until(lambda: child.ready, child, loop)
@@ -132,19 +133,17 @@ def release(child: Child, loop: Loop) -> None:
 
 def wait_until(reached: "Callable[[], bool]", child: Child, loop: Loop) -> None:
     """Turn the loop until the child has come so far; raise what it tells, or that it went away."""
-    loop.add(child.up, lambda: hear_child(child, loop))
     while not reached():
         if not loop.turn(STUDENT_SECONDS if child.step else None) and child.step:
             raise StepFailed(child.step, f"it did not finish in {STUDENT_SECONDS} s", "it waits, or it never ends")
         if child.failure:
             raise child.failure
-        if child.ended:
+        if child.silent:
             raise went_away(child)
-    loop.remove(child.up)
 
 
 def hear_child(child: Child, loop: Loop) -> None:
-    """Take one message of the child; the end of the pipe means that it ended."""
+    """Take one message of the child; the end of the pipe means that it ended, or became the user's program."""
     try:
         head = os.read(child.up, 4)
         message: tuple[Any, ...] = marshal.loads(_read(child.up, int.from_bytes(head, "little"))) if head else ("end",)
@@ -152,8 +151,7 @@ def hear_child(child: Child, loop: Loop) -> None:
         message = ("end",)
     if message[0] == "end":
         loop.remove(child.up)
-        child.exit = os.waitstatus_to_exitcode(os.waitpid(child.pid, 0)[1])
-        child.ended = True
+        child.silent = True
     elif message[0] == "failed":
         child.failure = failure(*message[1:])
     elif message[0] in ("ready", "waiting"):
@@ -170,7 +168,8 @@ def _read(fd: int, size: int) -> bytes:
     return data
 
 
-def failure(kind: str, step: str, reason: str, hint: str, number: int, frames: "list[Any]", code: int) -> ContainLabError:
+def failure(kind: str, step: str, reason: str, hint: str, number: int, frames: "list[Any]",
+            code: int) -> ContainLabError:
     """The child's error as it was raised there."""
     if kind == "BrokenOff":
         return steps.BrokenOff(reason, hint)
@@ -181,7 +180,8 @@ def failure(kind: str, step: str, reason: str, hint: str, number: int, frames: "
 
 def went_away(child: Child) -> ContainLabError:
     """The error for a child that ended without a word."""
-    code = child.exit
+    code = os.waitstatus_to_exitcode(os.waitpid(child.pid, 0)[1])
+    child.ended = True
     how = f"signal {-code}" if code < 0 else f"exit code {code}"
     if child.step or child.last:
         return StepFailed(child.step or child.last, f"the process went away without a word ({how})",
@@ -211,9 +211,9 @@ def run_child(plan: "Plan", tell: int, hear: int, values: "dict[object, object]"
         if plan.waits:
             send(tell, ("waiting",))
         steps.run(plan.inside[-min(last, 2):], [], values, announce)
-    except BaseException as error:
+        raise ContainLabError("no program was executed", "the step `execute` ends a start, and was left out")
+    except BaseException as error:  # noqa: BLE001  whatever it is, the parent is told, and this process ends
         give_up(error, tell)
-    os._exit(1)
 
 
 def check_alone() -> None:

@@ -50,6 +50,11 @@ def enter_directory(path: str) -> None:
 
 def find_program(name: str, path: str) -> str:
     """Find a program as a shell would, in the directories of PATH."""
+    return _find(name, path)
+
+
+def _find(name: str, path: str) -> str:
+    """What find_program and execute have in common."""
     places = [name] if "/" in name else [f"{folder or '.'}/{name}" for folder in path.split(":")]
     found = [place for place in places if os.path.exists(place)]
     for place in found:
@@ -72,5 +77,4 @@ def wait_for_start(fifo: int) -> None:
 
 def execute(args: tuple[str, ...], env: tuple[str, ...], path: str) -> None:
     """Become the user's program."""
-    program = find_program(args[0], path)
-    os.execve(program, args, dict(entry.partition("=")[::2] for entry in env))
+    os.execve(_find(args[0], path), args, dict(entry.partition("=")[::2] for entry in env))

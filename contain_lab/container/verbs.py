@@ -179,6 +179,8 @@ def run(plan: Plan, serve: "Callable[[Loop, Child], int]", terminal: int = -1, l
     try:
         child = launch(plan, done, loop, terminal)
         code = os.waitstatus_to_exitcode(serve(loop, child))
+        if child.failure:
+            raise child.failure
         return 128 - code if code < 0 else code
     finally:
         forget(plan.folder)
