@@ -119,11 +119,14 @@ def read(path: Path) -> bytes:
         link = path.is_symlink()
         reason = "a symbolic link, which is not followed" if link else (error.strerror or "").lower()
         raise Refused(f"{path.name}: {reason}") from error
-    with open(handle, "rb") as file:
+    try:
         found = os.fstat(handle)
         if not stat.S_ISREG(found.st_mode):
             raise Refused(f"{path.name}: not a file")
         if found.st_size > LONGEST:
             raise Refused(f"{path.name}: {found.st_size >> 20} MiB, and {LONGEST >> 20} MiB are read at most",
                           "clear its outputs and save it")
-        return file.read(LONGEST + 1)
+        with open(handle, "rb", closefd=False) as file:
+            return file.read(LONGEST + 1)
+    finally:
+        os.close(handle)

@@ -4,7 +4,8 @@ import pytest
 
 from contain_lab.grading import answers
 
-STEP = "%%build namespaces\nfrom contain_lab import syscalls\n\n\ndef set_hostname(name):\n    syscalls.sethostname(name)\n"
+BODY = "from contain_lab import syscalls\n\n\ndef set_hostname(name):\n    syscalls.sethostname(name)\n"
+STEP = f"%%build namespaces\n{BODY}"
 
 
 def take(source: str, step: str = "set_hostname") -> answers.Answer:
@@ -13,16 +14,17 @@ def take(source: str, step: str = "set_hostname") -> answers.Answer:
 
 
 def test_a_step_is_taken_as_it_is_written():
-    assert take(STEP).text == "from contain_lab import syscalls\ndef set_hostname(name):\n    syscalls.sethostname(name)"
+    assert take(STEP).text == BODY.replace("\n\n", "").strip()
 
 
 def test_comments_and_decorators_stay():
-    source = "import functools\n\n@functools.cache  # once\n@staticmethod\ndef set_hostname(name):\n    # why\n    return 1"
-    assert "@functools.cache  # once\n@staticmethod\ndef set_hostname(name):\n    # why\n    return 1" in take(source).text
+    function = "@functools.cache  # once\n@staticmethod\ndef set_hostname(name):\n    # why\n    return 1"
+    assert take(f"import functools\n\n{function}").text == f"import functools\n{function}"
 
 
 def test_calls_and_loops_left_in_the_cell_are_not_taken():
-    left = take(STEP + "\nset_hostname('box')\nfor name in 'ab':\n    set_hostname(name)\nprint(1); x = 2\n").text
+    calls = "\nset_hostname('box')\nfor name in 'ab':\n    set_hostname(name)\nprint(1); x = 2\n"
+    left = take(STEP + calls).text
     assert "box" not in left
     assert "for" not in left
     assert left.endswith("\nx = 2")
@@ -30,13 +32,13 @@ def test_calls_and_loops_left_in_the_cell_are_not_taken():
 
 def test_nothing_is_executed(tmp_path):
     marked = tmp_path / "executed"
-    source = f"open({str(marked)!r}, 'w')\nmark = open({str(marked)!r}, 'w')\n{STEP.split(chr(10), 1)[1]}"
+    source = f"open({str(marked)!r}, 'w')\nmark = open({str(marked)!r}, 'w')\n{BODY}"
     assert answers.files_for(["set_hostname"], {"set_hostname": take(source)})
     assert not marked.exists()
 
 
 def test_magics_and_commands_are_left_out():
-    text = take("%%time\n%matplotlib inline\n!hostname box\nset_hostname?\n" + STEP.split("\n", 1)[1]).text
+    text = take(f"%%time\n%matplotlib inline\n!hostname box\nset_hostname?\n{BODY}").text
     assert "box" not in text
     assert text.endswith("syscalls.sethostname(name)")
 
@@ -52,7 +54,8 @@ def test_a_stub_is_no_answer(body: str):
     assert not answers.writes(f"def set_hostname(name):\n    {body}", "set_hostname")
 
 
-@pytest.mark.parametrize("body", ["pass", "raise ValueError('mine')", "x = 1\n    raise NotImplementedError", "..."])
+@pytest.mark.parametrize("body", [
+    "pass", "raise ValueError('mine')", "x = 1\n    raise NotImplementedError", "..."])
 def test_a_wrong_answer_is_one(body: str):
     assert answers.writes(f"def set_hostname(name):\n    {body}", "set_hostname")
 
@@ -102,9 +105,9 @@ def test_a_check_gets_its_own_steps_only():
 
 def test_a_step_brings_the_answers_that_it_calls():
     found = answers.files_for(["a"], pool(a="def a(): return b()", b="def b(): return c()",
-                                          c="def c(): return a()", d="def d(): return 4"))["namespaces.py"]
+                                          c="def c(): return a()", d="def d(): return 4"))
     names: dict = {}
-    exec(found, names)
+    exec(found["namespaces.py"], names)
     assert {name for name in names if len(name) == 1} == {"a", "b", "c"}
 
 
@@ -116,8 +119,9 @@ def test_a_name_bound_twice_is_the_steps_own():
 
 
 def test_future_imports_stand_first():
-    found = answers.files_for(["a"], pool(a="from __future__ import annotations\ndef a(x: Any): return b()",
-                                          b="from __future__ import annotations\nimport os\ndef b(): return 2"))
+    future = "from __future__ import annotations"
+    found = answers.files_for(["a"], pool(a=f"{future}\ndef a(x: Any): return b()",
+                                          b=f"{future}\nimport os\ndef b(): return 2"))
     names: dict = {}
     exec(found["namespaces.py"], names)
     assert names["a"](1) == 2

@@ -1,4 +1,4 @@
-"""Cells that were moved, copied, split, deleted, retyped or renamed: the answers are found, and it is told."""
+"""Cells moved, copied, split, deleted, retyped or without ids: the answers are found, and it is told."""
 
 import copy
 import json
@@ -33,7 +33,8 @@ def test_the_lab_as_given_out_has_no_answers_and_needs_no_repair(rebuilt, unsolv
 
 
 def test_a_deleted_answer_is_missing_and_a_deleted_check_is_put_back(rebuilt, solved):
-    solved["cells"] = [cell for cell in solved["cells"] if cell["id"] not in ("build-set_hostname", "check-uts-join")]
+    deleted = ("build-set_hostname", "check-uts-join")
+    solved["cells"] = [cell for cell in solved["cells"] if cell["id"] not in deleted]
     found = rebuilt(solved)
     assert found.missing == {"set_hostname": "set_hostname is not written: its cell is missing"}
     assert found.repairs == ("cells deleted, put back from the master: build-set_hostname, check-uts-join",)
@@ -58,14 +59,14 @@ def test_of_copies_the_last_that_defines_the_step_counts(rebuilt, solved, unsolv
     found = rebuilt(solved)
     assert "'last'" in found.answers["set_hostname"].text
     assert found.repairs == (
-        "set_hostname: 3 copies of its cell (cell 3, cell 11, cell 12); cell 11 counts, the last that defines it, "
-        "as when the notebook is run from the top",)
+        "set_hostname: 3 copies of its cell (cell 3, cell 11, cell 12); cell 11 counts, the last that defines "
+        "it, as when the notebook is run from the top",)
 
 
 @pytest.mark.parametrize("tool", ["JupyterLab", "an editor that gives the second part no metadata"])
 def test_a_split_cell_is_joined(rebuilt, solved, cell_of, tool: str):
     whole = cell_of(solved, "build-join_namespace")
-    lines = whole["source"] if isinstance(whole["source"], list) else whole["source"].splitlines(keepends=True)
+    lines = "".join(whole["source"]).splitlines(keepends=True)
     at = next(number for number, line in enumerate(lines) if "BEGIN SOLUTION" in line) + 2
     second = {**copy.deepcopy(whole), "source": lines[at:], "id": "split-off"}
     whole["source"] = lines[:at]
@@ -82,7 +83,8 @@ def test_a_split_between_imports_and_function_is_joined(rebuilt, solved, cell_of
     lines = "".join(whole["source"]).splitlines(keepends=True)
     at = next(number for number, line in enumerate(lines) if line.startswith("def "))
     whole["source"] = lines[:at]
-    solved["cells"].insert(3, {**copy.deepcopy(whole), "source": ["%%build namespaces\n", *lines[at:]], "id": "b"})
+    second = {**copy.deepcopy(whole), "source": ["%%build namespaces\n", *lines[at:]], "id": "b"}
+    solved["cells"].insert(3, second)
     text = rebuilt(solved).answers["set_hostname"].text
     assert text.index("import") < text.index("def set_hostname")
 
@@ -133,8 +135,8 @@ def test_syntax_errors_and_borrowed_steps_are_told(rebuilt, solved, cell_of):
     cell_of(solved, "build-join_namespace")["source"] = "x = 1"
     missing = rebuilt(solved).missing
     assert missing["set_hostname"].startswith("set_hostname: cell 3 is not Python: line 2: ")
-    assert missing["unshare_uts"] == ("unshare_uts is imported from contain_lab.namespaces.uts, not written: "
-                                      "importing the solution solves nothing")
+    assert missing["unshare_uts"] == (
+        "unshare_uts is imported from contain_lab.namespaces.uts, not written: importing the solution solves nothing")
     assert missing["join_namespace"] == ("join_namespace is not written: cell 5 defines no function of this name")
 
 
@@ -146,11 +148,11 @@ def test_a_changed_check_is_told(rebuilt, solved, cell_of):
 def test_a_notebook_of_another_lab_is_refused(rebuilt, solved):
     solved["cells"] = [{**cell, "id": f"x{number}", "metadata": {}, "source": "1"}
                        for number, cell in enumerate(solved["cells"])]
-    with pytest.raises(Refused, match="^x: no answer cell of lab 01: another notebook of this name$"):
+    with pytest.raises(Refused, match=r"^x: no answer cell of lab 01: another notebook of this name$"):
         rebuilt(solved)
 
 
-def test_the_rebuilt_notebook_is_the_masters_with_the_students_answers_below_the_magic(masters, lab, solved, cell_of):
+def test_the_rebuilt_notebook_is_the_masters_with_the_answers_below_the_magic(masters, lab, solved, cell_of):
     master = masters_of.read_master(masters, lab)
     cell_of(solved, "build-set_hostname")["source"] = "def set_hostname(name):\n    return 'mine'"
     cell_of(solved, "check-uts-join")["source"] = "print('forged')"
