@@ -179,4 +179,6 @@ def dump_json(value: object) -> str:
         return "[" + ", ".join(map(dump_json, value)) + "]"
     if isinstance(value, str):
         return quote(value)
-    return {True: "true", False: "false", None: "null"}[value] if value is None or isinstance(value, bool) else repr(value)
+    if value is None or isinstance(value, bool):
+        return {True: "true", False: "false", None: "null"}[value]
+    return repr(value)

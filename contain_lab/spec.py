@@ -12,7 +12,6 @@ from contain_lab.errors import InvalidConfig, Unsupported
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from typing import Any
 
     Config = dict[str, Any]
@@ -158,7 +157,8 @@ def _check_namespaces(config: "Config") -> None:
         if kind in seen:
             raise InvalidConfig(f"linux.namespaces: {kind} stands there twice")
         if kind in ("user", "time"):
-            raise Unsupported(f"linux.namespaces: this runtime makes no {kind} namespace", "leave it out of config.json")
+            raise Unsupported(f"linux.namespaces: this runtime makes no {kind} namespace",
+                              "leave it out of config.json")
         if kind not in NAMESPACES:
             raise InvalidConfig(f"linux.namespaces: {kind!r} is no kind of namespace")
         seen[kind] = entry.get("path") or ""

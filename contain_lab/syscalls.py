@@ -36,6 +36,13 @@ PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_KEEPCAPS, PR_CAPBSET_READ, PR_CAPBSET_
 PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 36, 38, 47
 PR_CAP_AMBIENT_RAISE, PR_CAP_AMBIENT_CLEAR_ALL = 2, 4
 
+# capabilities by number, as <linux/capability.h> has them, without CAP_
+CAPABILITIES = tuple((
+    "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE "
+    "NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT "
+    "SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP "
+    "MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE").split())
+
 CLOSE_RANGE_CLOEXEC = 4
 SIGCHLD = 17
 IFF_UP, SIOCGIFFLAGS, SIOCSIFFLAGS = 1, 0x8913, 0x8914
@@ -78,10 +85,8 @@ def _call(name: str, *args: object) -> int:
     """Call libc's function of this name, or the kernel by number; -1 becomes an OSError."""
     passed = [_text(arg) if isinstance(arg, (str, bytes, int, type(None))) else arg for arg in args]
     passed = [ctypes.c_long(arg) if isinstance(arg, int) else arg for arg in passed]
-    if name in NUMBERS:
-        result = _libc.syscall(ctypes.c_long(NUMBERS[name]), *passed)
-    else:
-        result = getattr(_libc, name)(*passed)
+    by_number = [ctypes.c_long(NUMBERS[name])] if name in NUMBERS else []
+    result = (_libc.syscall if by_number else getattr(_libc, name))(*by_number, *passed)
     if result == -1:
         raise failed(ctypes.get_errno(), name)
     return int(result)

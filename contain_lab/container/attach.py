@@ -77,7 +77,7 @@ class Foreground:
             self.saved = termios.tcgetattr(0)
             make_raw(0)
         self.loop.add(0, self.to_master)
-        self.loop.add(self.master, lambda: self.from_master() and None)
+        self.loop.add(self.master, self.from_master)
 
     def to_master(self) -> None:
         """Carry what was typed to the container."""

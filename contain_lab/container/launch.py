@@ -62,9 +62,9 @@ class Loop:
 
     def __init__(self) -> None:
         self.poll = select.poll()
-        self.handlers: dict[int, Callable[[], None]] = {}
+        self.handlers: dict[int, Callable[[], object]] = {}
 
-    def add(self, fd: int, handler: "Callable[[], None]") -> None:
+    def add(self, fd: int, handler: "Callable[[], object]") -> None:
         """Call handler() whenever a descriptor can be read or is at its end."""
         self.handlers[fd] = handler
         self.poll.register(fd, select.POLLIN)

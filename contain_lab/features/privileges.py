@@ -2,18 +2,8 @@
 
 import os
 
-from contain_lab import files
+from contain_lab import files, syscalls
 from contain_lab.features.feature import Feature
-
-CAPABILITIES = (
-    "CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP",
-    "LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN", "NET_RAW", "IPC_LOCK", "IPC_OWNER",
-    "SYS_MODULE", "SYS_RAWIO", "SYS_CHROOT", "SYS_PTRACE", "SYS_PACCT", "SYS_ADMIN", "SYS_BOOT", "SYS_NICE",
-    "SYS_RESOURCE", "SYS_TIME", "SYS_TTY_CONFIG", "MKNOD", "LEASE", "AUDIT_WRITE", "AUDIT_CONTROL", "SETFCAP",
-    "MAC_OVERRIDE", "MAC_ADMIN", "SYSLOG", "WAKE_ALARM", "BLOCK_SUSPEND", "AUDIT_READ", "PERFMON", "BPF",
-    "CHECKPOINT_RESTORE",
-)
-"""By number, as <linux/capability.h> has them."""
 
 CONSEQUENCES = {
     "SYS_RESOURCE": "hard resource limits cannot be raised, and oom_score_adj not lowered",
@@ -39,8 +29,8 @@ def _root() -> Feature:
 def read_capabilities(status: str, user: int) -> Feature:
     """Which of the kernel's capabilities are not in CapEff (proc_pid_status(5)), and what follows."""
     mask = int(next(line.split()[1] for line in status.splitlines() if line.startswith("CapEff:")), 16)
-    known = min(_last() + 1, len(CAPABILITIES))
-    absent = [name for bit, name in enumerate(CAPABILITIES[:known]) if not mask >> bit & 1]
+    known = min(_last() + 1, len(syscalls.CAPABILITIES))
+    absent = [name for bit, name in enumerate(syscalls.CAPABILITIES[:known]) if not mask >> bit & 1]
     if not absent:
         return Feature("capabilities", True, f"all {known}")
     if mask == 0:
