@@ -4,7 +4,6 @@ This is the only place that prints errors and ends the process. A command's file
 its arguments, and `main(options)`, which returns its exit code.
 """
 
-import importlib
 import os
 import sys
 
@@ -70,7 +69,7 @@ def dispatch(words: list[str]) -> int:
         return 0
     if words[0] not in COMMANDS:
         raise UsageError(f"{words[0]}: no such command{nearest(words[0])}", "contain-lab --help lists them")
-    command = importlib.import_module(f"contain_lab.cli.{words[0]}")
+    command = __import__(f"contain_lab.cli.{words[0]}", fromlist=["_"])
     parser = make_parser(words[0])
     command.configure(parser)
     return int(command.main(parser.parse_args(only_after_equals(parser, words[1:]))))

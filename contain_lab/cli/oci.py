@@ -7,7 +7,6 @@ take. It is on its way to execve: nothing is imported that costs time (argparse,
 import os
 import sys
 
-from contain_lab import spec
 from contain_lab.errors import ContainLabError, UsageError, explain
 
 NAME = "contain-lab-runtime"
@@ -71,6 +70,8 @@ def main(words: list[str] | None = None) -> int:
 def dispatch(options: dict[str, str], words: list[str]) -> int:
     """Find the command and call it."""
     if "--version" in options:
+        from contain_lab import spec
+
         print(f"{NAME} version 0.1.0\nspec: {spec.VERSION}")
         return 0
     if "--help" in options or words[:1] == ["help"]:

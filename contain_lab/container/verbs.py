@@ -1,15 +1,14 @@
 """The verbs: create, start, state, kill, delete, run. runtime.md, "Operations".
 
-Each takes `root`, the directory in which the states of containers are, and the container's id.
+Each takes `root`, the directory in which the states of containers are, and the container's id. Every verb of the OCI
+command line is a new interpreter, so what only `create` and `run` need is imported there.
 """
 
 import os
 import time
 
-from contain_lab import files, spec, steps
-from contain_lab.container import console, state
-from contain_lab.container.launch import Child, Loop, launch, release
-from contain_lab.container.plan import Plan
+from contain_lab import files, steps
+from contain_lab.container import state
 from contain_lab.errors import ContainLabError, InvalidConfig, NotFound, WrongState
 
 TYPE_CHECKING = False
@@ -17,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from contain_lab.container.launch import Child, Loop
+    from contain_lab.container.plan import Plan
     from contain_lab.spec import Config
     from contain_lab.steps import Row
 
@@ -25,6 +26,8 @@ SIGKILL = 9
 
 def load(bundle: str) -> "Config":
     """The checked config of a bundle. Errors: NotFound, InvalidConfig, Unsupported."""
+    from contain_lab import spec
+
     path = os.path.join(bundle, "config.json")
     if not os.path.isfile(path):
         raise NotFound(f"{path}: no such file", "a bundle is a directory with a config.json; --bundle names it")
@@ -33,6 +36,10 @@ def load(bundle: str) -> "Config":
 
 def create(root: str, name: str, config: "Config", bundle: str, pid_file: str = "", console_socket: str = "") -> None:
     """Make a container, up to the user's program, which waits for `start`. On any failure nothing is left."""
+    from contain_lab import spec
+    from contain_lab.container.launch import Loop, launch, release
+    from contain_lab.container.plan import Plan
+
     terminal = open_socket(config, console_socket)
     plan = Plan(config, spec.root_path(config, bundle), f"{root}/{state.check_id(name)}")
     done: list[Row] = []
@@ -55,7 +62,9 @@ def create(root: str, name: str, config: "Config", bundle: str, pid_file: str = 
 
 def open_socket(config: "Config", console_socket: str) -> int:
     """The descriptor that a terminal goes to, -1 without one. Errors: InvalidConfig where one of the two is missing."""
-    if bool(spec.part(config, "process.terminal")) != bool(console_socket):
+    from contain_lab.container import console
+
+    if bool(config["process"].get("terminal")) != bool(console_socket):
         raise InvalidConfig("process.terminal: a terminal and --console-socket go together",
                             "give both, or neither")
     return console.connect(console_socket) if console_socket else -1
@@ -71,7 +80,7 @@ def forget(folder: str) -> None:
 def describe(name: str, pid: int, config: "Config", bundle: str, done: "list[Row]") -> "dict[str, Any]":
     """What is kept of a container, with the rows that undo what was made of it."""
     return {
-        "ociVersion": spec.VERSION, "id": name, "pid": pid, "started": state.start_time(pid),
+        "ociVersion": config["ociVersion"], "id": name, "pid": pid, "started": state.start_time(pid),
         "bundle": os.path.abspath(bundle), "annotations": config.get("annotations") or {},
         "undo": [[room.__name__, step, list(args)] for room, step, args, *_ in done],
     }
@@ -169,11 +178,13 @@ def undo(name: str, rows: "list[Row]") -> None:
 
 # ---- run: create, start, wait and delete in one
 
-def run(plan: Plan, serve: "Callable[[Loop, Child], int]", terminal: int = -1, loop: "Loop | None" = None) -> int:
+def run(plan: "Plan", serve: "Callable[[Loop, Child], int]", terminal: int = -1, loop: "Loop | None" = None) -> int:
     """Run a container in the foreground, and leave nothing of it; its exit code, 128 and the signal where one ended it.
 
     serve: turns the loop until the child has ended, and returns its wait status; it passes signals and terminal on.
     """
+    from contain_lab.container.launch import Loop, launch
+
     done: list[Row] = []
     loop = loop or Loop()
     try:
