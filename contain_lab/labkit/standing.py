@@ -33,10 +33,10 @@ def _functions(path: Path) -> set[str]:
         tree = ast.parse(path.read_text(encoding="utf-8"))
     except (SyntaxError, ValueError):
         return set()
-    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef) and not _is_stub(node)}
+    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef) and not is_stub(node)}
 
 
-def _is_stub(function: ast.FunctionDef) -> bool:
+def is_stub(function: ast.FunctionDef) -> bool:
     """Whether it ends in `raise NotImplementedError(...)`, as a Build cell does before it is written."""
     last = function.body[-1]
     raised = last.exc if isinstance(last, ast.Raise) else None

@@ -1,0 +1,133 @@
+"""Ask the judge: start it as a process of its own, wait, and take its answer; the stop button ends both.
+
+A notebook's kernel has a dozen threads and is never to run a student's function; see `judge` and `sandbox`. The
+judge leads a session of its own, so the interrupt that reaches the kernel's process group does not reach it: the
+kernel ends it, and it takes away what it made.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from contain_lab.errors import explain
+from contain_lab.labkit.sentence import Refused
+from contain_lab.labkit.table import LABS, Check, Step, find_check, find_step
+from contain_lab.labkit.verdict import Verdict
+
+PLACE = Path(__file__).resolve().parents[2]
+BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from contain_lab.labkit import judge; judge.main()"
+STEP_SECONDS = 5.0  # for one call of a step
+SECONDS = 60  # the judge has limits of its own; this one is for a judge that is broken
+
+
+class Interrupted(KeyboardInterrupt):
+    """The stop button, while a step ran; all that a notebook shows of it is the sentence."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [str(self)]
+
+
+def judge_check(id: str, package: Path, seconds: float = STEP_SECONDS, seed: str = "") -> Verdict:
+    """Judge one check on the steps in a folder, my_runtime or one like it.
+
+    seconds: what one call of a step may take; seed: text from which its names come, "" for random ones.
+
+    Errors: NotFound for an unknown id, Refused where this machine cannot judge, Interrupted.
+    """
+    _, check = find_check(id)
+    return _ask({"check": id, "seed": seed, "seconds": seconds}, package, check)
+
+
+def try_step(step: Step, package: Path) -> Verdict:
+    """Call a step once, with the arguments that the table has as an example; values: what the kernel showed.
+
+    Errors: as judge_check.
+    """
+    check = next(check for lab in LABS for check in lab.checks if step.name in check.steps)
+    asked = {"check": check.id, "step": step.name, "args": list(step.example), "seed": "",
+             "seconds": STEP_SECONDS}
+    return _ask(asked, package, Check(check.id, 0, (step.name,)))
+
+
+def _ask(request: dict[str, Any], package: Path, check: Check) -> Verdict:
+    refuse_others()
+    modules = {name: find_step(name)[1].module for name in check.steps}
+    request |= {"package": str(package.absolute()), "steps": modules, "parent": os.getpid(),
+                "path": [place for place in sys.path if place.endswith("-packages")]}
+    began = time.monotonic()
+    told = run_judge(json.dumps(request))
+    if "trouble" in told:
+        raise Refused(f"{check.id}: {told['trouble']}", told["hint"])
+    values = told_values(told["values"], package, check)
+    return Verdict(check.id, told["passed"], told["message"], values, told["output"],
+                   round((time.monotonic() - began) * 1000))
+
+
+def refuse_others() -> None:
+    """Only root can make the sandbox so far."""
+    if os.geteuid() != 0:
+        raise Refused("your steps run in a sandbox that only root can make", "start JupyterLab as root, or use the VM")
+
+
+def run_judge(request: str) -> dict[str, Any]:
+    """Start a judge with a request, and wait for its answer. Errors: Refused when none comes, Interrupted."""
+    command = [os.path.realpath(sys.executable), "-IS", "-c", BOOT, str(PLACE)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               text=True, start_new_session=True)
+    try:
+        out, err = process.communicate(request, timeout=SECONDS)
+    except KeyboardInterrupt:
+        raise Interrupted("interrupted: your step was ended, and nothing of it lives on") from None
+    finally:
+        end(process)
+    try:
+        return dict(json.loads(out))
+    except ValueError:
+        last = (err.strip().splitlines() or ["nothing"])[-1]
+        raise Refused(f"the judge ended with {process.returncode} and gave no verdict: {last}",
+                      "run the cell again; if it stays so, contain-lab doctor says what this machine offers") from None
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """See that a judge ends: it is asked to, and it is killed when it does not."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(2)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    for stream in (process.stdin, process.stdout, process.stderr):
+        if stream:
+            stream.close()
+
+
+def told_values(values: dict[str, Any], package: Path, check: Check) -> dict[str, Any]:
+    """The values of a message, with those that every message may use: step, file, error, line, lines."""
+    step = str(values.get("step") or check.steps[0])
+    frames = [tuple(frame) for frame in values.get("frames") or []]
+    name = frames[-1][0] if frames else f"{find_step(step)[1].room}.py"
+    kind, said = str(values.get("raised") or ""), str(values.get("said") or "")
+    error = said if kind in ("SyntaxError", "Unloadable") else f"{kind}: {said}".rstrip(": ")
+    return {**values, "step": step, "file": f"{package.name}/{name}", "error": error,
+            "line": frames[-1][1] if frames else 0, "lines": source_lines(package, frames)}
+
+
+def source_lines(package: Path, frames: list[tuple[Any, ...]]) -> list[str]:
+    """Frames as a traceback shows them, with the line of the file."""
+    found = []
+    for name, number, function in frames:
+        found.append(f"{package.name}/{name}, line {number}" + (f", in {function}" if function else ""))
+        try:
+            lines = (package / str(name)).read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError as error:
+            found.append(f"    ({explain(error)[0]})")
+            continue
+        found += [f"    {lines[number - 1].strip()}"] if 0 < number <= len(lines) else []
+    return found

@@ -1,0 +1,134 @@
+"""`%%build ROOM`: write the steps of a cell into my_runtime/<room>.py, and try each once, in the sandbox.
+
+    %%build namespaces
+    from contain_lab import syscalls
+
+    def set_hostname(name): ...
+
+The cell is the source: it is never executed in the notebook's kernel. What is printed is what the kernel showed, in
+lines that are the same in every run; what goes wrong is an error that shows the student's own lines and a sentence.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from typing import Any
+
+from contain_lab.labkit import asking
+from contain_lab.labkit.sentence import Refused
+from contain_lab.labkit.standing import is_stub
+from contain_lab.labkit.table import LABS, Lab, Step
+from contain_lab.labkit.verdict import Verdict
+from contain_lab.labkit.workspace import Workspace
+from contain_lab.steps import shown
+
+
+class NotYet(Refused):
+    """A step that was written, and did not do its work when it was tried."""
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Make %%build known: `%load_ext contain_lab.labkit.build`, or `begin`."""
+    shell.register_magic_function(build, "cell", "build")
+
+
+def build(line: str, cell: str) -> None:
+    """Write the steps of a cell, and try them. Errors: Refused, NotYet, Interrupted; each shows its sentence alone."""
+    room = line.strip()
+    steps = steps_of(room)
+    tree = parse_cell(cell)
+    workspace = Workspace()
+    written = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    mine = [node for node in written if node.name in steps]
+    if not mine:
+        raise Refused(f"this cell defines no step of {room}: a function of one of these names is due: "
+                      f"{', '.join(steps)}",
+                      borrowed(tree, steps) or "the first line of the function is `def NAME(…):`")
+    for function in written:
+        lab, step = steps.get(function.name, (None, None))
+        if is_stub(function):
+            say(f"{function.name} is not written yet: {what_to_write(function)}.")
+            continue
+        number = (lab or steps[mine[0].name][0]).number
+        workspace.write_step(tree, cell, function, room, number)
+        if step:
+            attempt(step, workspace)
+
+
+def steps_of(room: str) -> dict[str, tuple[Lab, Step]]:
+    """The steps that labs build in a room: {name: (lab, step)}. Errors: Refused for another room."""
+    found = {step.name: (lab, step) for lab in LABS for step in lab.steps if step.room == room}
+    if not found:
+        rooms = dict.fromkeys(step.room for lab in LABS for step in lab.steps)
+        raise Refused(f"%%build {room}: there is no such room".replace("  ", " "), f"%%build {', '.join(rooms)}")
+    return found
+
+
+def parse_cell(cell: str) -> ast.Module:
+    """A cell as a tree. Errors: Refused, with the line of a syntax error."""
+    try:
+        return ast.parse(cell)
+    except SyntaxError as error:
+        lines = cell.split("\n")
+        number = error.lineno or 1
+        told = lines[number - 1].rstrip() if number <= len(lines) else ""
+        raise Refused(f"this cell cannot be read as Python: syntax error in line {number + 1}: {error.msg}\n    {told}",
+                      "nothing was written: mend that line, and run the cell again") from None
+
+
+def borrowed(tree: ast.Module, steps: dict[str, Any]) -> str:
+    """What is said of a cell that takes the package's own step; "" of any other."""
+    taken = [each.name for node in tree.body if isinstance(node, ast.ImportFrom)
+             and (node.module or "").startswith("contain_lab") for each in node.names if each.name in steps]
+    if not taken:
+        return ""
+    return f"importing the solution solves nothing: while {taken[0]} is judged, the package's own raises. Write yours"
+
+
+def what_to_write(function: ast.FunctionDef) -> str:
+    """What a stub says: the text of its NotImplementedError, or its docstring's first line."""
+    last = function.body[-1]
+    given = last.exc.args if isinstance(last, ast.Raise) and isinstance(last.exc, ast.Call) else []
+    if given and isinstance(given[0], ast.Constant) and given[0].value:
+        return str(given[0].value).rstrip(".")
+    doc = (ast.get_docstring(function) or "").split("\n")[0].rstrip(".")
+    return f"write {function.name}" + (f", so that it does this: {doc}" if doc else ", and take the raise away")
+
+
+# ---- trying it
+
+def attempt(step: Step, workspace: Workspace) -> None:
+    """Call a step once, with example arguments, and say what the kernel showed of it. Errors: NotYet."""
+    verdict = asking.try_step(step, workspace.folder)
+    if verdict.output:
+        say(verdict.output.rstrip("\n"))
+    if not verdict.passed:
+        raise NotYet(f"{step.name}({shown(step.example)}): " + told_failure(verdict))
+    say("\n".join(told(step, verdict.values)))
+
+
+def told_failure(verdict: Verdict) -> str:
+    """What went wrong, the student's own lines, and what to do, for a step that did not come back well."""
+    parts = verdict.parts()
+    return "\n".join([f"{parts['saw']}.", *(f"  {line}" for line in verdict.lines()),
+                      f"why: {parts['why']}.", f"look: {parts['look']}."])
+
+
+def told(step: Step, seen: dict[str, Any]) -> list[str]:
+    """What the kernel showed of a step, in lines without numbers that change."""
+    result = f"returned {seen['returned']}, which nobody reads" if seen["returned"] else "came back"
+    calls = seen["calls"][:3] + (["…"] if len(seen["calls"]) > 3 else [])
+    before, after = seen["name_before"], seen["name_after"]
+    changed = ", ".join(seen["changed"])
+    return [
+        f"{step.name}({shown(step.example)}) ran in a process of its own, and {result}",
+        f"  calls:      {'; '.join(calls) or 'none of contain_lab.syscalls'}",
+        f"  namespaces: {f'another one for {changed}' if changed else 'the same as before'}",
+        f"  host name:  {before}, {'unchanged' if before == after else f'then {after}'}; outside: {seen['host']}",
+    ]
+
+
+def say(text: str) -> None:
+    """Print into the cell."""
+    sys.stdout.write(f"{text}\n")

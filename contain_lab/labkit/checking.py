@@ -1,0 +1,40 @@
+"""`check("uts.hostname")` in a cell: a sentence when the student's step is right, an error when it is not.
+
+What a failed check shows is its message alone: no line of a traceback is ours. Its progress is kept beside the steps.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from contain_lab.errors import NotFound
+from contain_lab.labkit import asking
+from contain_lab.labkit.sentence import Refused
+from contain_lab.labkit.verdict import Verdict
+from contain_lab.labkit.workspace import Workspace
+
+
+class CheckFailed(Refused):
+    """A check that does not accept what it saw; verdict says it all."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__(verdict.text)
+        self.verdict = verdict
+
+
+def check(id: str) -> Verdict:
+    """Look at the student's step from outside: the verdict when it passes, CheckFailed when it does not.
+
+    Errors: CheckFailed, Refused for an unknown id or a machine that cannot judge, Interrupted by the stop button.
+    """
+    workspace = Workspace()
+    try:
+        verdict = asking.judge_check(id, workspace.folder)
+    except NotFound as error:
+        raise Refused(error.message, error.hint) from None
+    if verdict.output:
+        sys.stdout.write(verdict.output if verdict.output.endswith("\n") else f"{verdict.output}\n")
+    workspace.record(id, verdict.passed)
+    if not verdict.passed:
+        raise CheckFailed(verdict)
+    return verdict

@@ -1,0 +1,358 @@
+"""The sandbox: where a student's step runs, and from where the judge looks at it.
+
+man: user_namespaces(7), mount_namespaces(7), pid_namespaces(7), mount_setattr(2), cgroups(7).
+
+    judge                the machine's own namespaces, one thread; it looks, and never runs a student's line
+     └ init              PID 1 of new user, mount, PID, UTS, IPC, network and cgroup namespaces
+        ├ neighbour      PID 2, where a check wants one: it sits in namespaces of its own
+        └ student        loads my_runtime, calls a step when it is told to, and stops on a pipe
+
+Invariants:
+- The mounts are made ready by the judge: all read-only and without devices, with an own /tmp, /run and /dev. They
+  are then copied into the mount namespace of another user namespace, and the kernel locks what it copies there:
+  root in the sandbox can neither make them writable nor take them away (mount_namespaces(7), restrictions).
+- Root of the sandbox has its capabilities over the sandbox's namespaces alone. Its uid is still the machine's 0,
+  which may write many files of /proc: therefore even the sandbox's own /proc is read-only.
+- What a check believes comes from /proc/PID and setns(2) here. What the student's process says (returned, raised,
+  printed) is text to be shown.
+- All ends with init: the judge kills it, the kernel kills the rest; if the judge dies, the kernel kills init.
+"""
+
+import os
+import select
+import time
+
+from contain_lab import cgroups, files, rootfs, syscalls
+from contain_lab.errors import ContainLabError
+from contain_lab.labkit import inside
+from contain_lab.syscalls import (
+    AT_EMPTY_PATH,
+    AT_FDCWD,
+    AT_RECURSIVE,
+    CLONE_NEWCGROUP,
+    CLONE_NEWIPC,
+    CLONE_NEWNET,
+    CLONE_NEWNS,
+    CLONE_NEWPID,
+    CLONE_NEWUSER,
+    CLONE_NEWUTS,
+    MOUNT_ATTR_NODEV,
+    MOUNT_ATTR_NOSUID,
+    MOUNT_ATTR_RDONLY,
+    MS_PRIVATE,
+    MS_REC,
+    OPEN_TREE_CLOEXEC,
+    OPEN_TREE_CLONE,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from contain_lab.labkit.inside import Actor, Scene
+
+SECONDS = 5.0  # for one call of a step
+PROCESSES = 64
+OUTPUT = 64 * 1024  # bytes that are kept of what a step prints
+LINE = 256 * 1024  # bytes of one answer of the student's process
+ALL = (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWCGROUP)
+KINDS = ("uts", "ipc", "mnt", "net", "pid_for_children", "cgroup", "user", "time_for_children")
+HIDDEN = ("/tmp", "/run", "/dev")  # covered by empty file systems
+SIGKILL = 9
+
+
+class Failed(Exception):
+    """A step that a check does not accept: the id of a message, and the values of its gaps."""
+
+    def __init__(self, message: str, **values: object) -> None:
+        super().__init__(message)
+        self.message, self.values = message, values
+
+
+class Sandbox:
+    """A student's process in a sandbox: `with Sandbox(scene) as box`, then `box.call(...)` and looking.
+
+    Errors: ContainLabError or OSError where this machine does not let us make one.
+    """
+
+    def __init__(self, scene: "Scene", actor: "Actor" = inside.call_steps, seconds: float = SECONDS) -> None:
+        self.scene, self.actor, self.seconds = scene, actor, seconds
+        self.group = ""
+        self.init = self.student = self.neighbour = 0
+        self.init_fd = self.student_fd = -1
+        self.ended = ""  # how the student's process ended, as init says it
+        self.output, self.dropped = b"", 0
+        self._answer = b""
+        self.poll = select.poll()
+
+    def __enter__(self) -> "Sandbox":
+        gate, self.gate = os.pipe()
+        (self.report, report), (self.printed, out), (self.told, told) = os.pipe(), os.pipe(), os.pipe()
+        self.ends: tuple[int, ...] = (gate, report, out, told)
+        try:
+            self._make(gate, report, out, told)
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    # ---- making it
+
+    def _make(self, *ends: int) -> None:
+        own, folder = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC), os.getcwd()
+        make_mounts(self.scene.needed)
+        self.init = syscalls.clone3(ALL)
+        if self.init == 0:
+            inside.be_init(self.scene, self.actor, *ends)
+        self.init_fd = os.pidfd_open(self.init)
+        syscalls.setns(own, CLONE_NEWNS)
+        os.chdir(folder)
+        os.close(own)
+        for handle in self.ends:
+            os.close(handle)
+        self.ends = ()
+        for handle in (self.report, self.printed, self.told):
+            os.set_blocking(handle, False)
+            self.poll.register(handle, select.POLLIN)
+        self._map_ids()
+        self._limit()
+        os.write(self.gate, b"\n")
+        self._meet()
+
+    def _map_ids(self) -> None:
+        """The ids of the sandbox are those of the machine: the student's files keep their owners."""
+        for name in ("uid_map", "gid_map"):
+            ranges = [line.split() for line in files.get(f"/proc/self/{name}").splitlines()]
+            files.put(f"/proc/{self.init}/{name}", "\n".join(f"{first} {first} {count}" for first, _, count in ranges))
+
+    def _limit(self) -> None:
+        """A number of processes, where there is a pids controller; elsewhere the time limit must do."""
+        if not cgroups.available("pids"):
+            return
+        self.group = f"cl-judge-{os.getpid()}"
+        cgroups.create_group("pids", self.group)
+        cgroups.set_pids_limit(self.group, PROCESSES)
+        cgroups.add_process("pids", self.group, self.init)
+
+    def _meet(self) -> None:
+        """Wait until the student's process stands at the gate, before it has read a line of the student's."""
+        answer = self.listen()
+        if "ready" not in answer:
+            raise ContainLabError(f"sandbox: {answer.get('trouble') or 'its first process went away'}",
+                                  "`contain-lab doctor` says what this machine offers")
+        *others, self.student = children(self.init)
+        self.neighbour = others[0] if others else 0
+        self.student_fd = os.pidfd_open(self.student)
+
+    # ---- ending it
+
+    def close(self) -> None:
+        """End all that runs in the sandbox, and remove its group. Nothing is left."""
+        if self.init_fd >= 0:
+            from _signal import pidfd_send_signal
+
+            pidfd_send_signal(self.init_fd, SIGKILL)
+            os.waitpid(self.init, 0)
+            self._drain()
+        for handle in (self.gate, self.report, self.printed, self.told, *self.ends, self.init_fd, self.student_fd):
+            if handle >= 0:
+                os.close(handle)
+        self.ends, self.init_fd, self.student_fd = (), -1, -1
+        self.gate = self.report = self.printed = self.told = -1
+        if self.group:
+            cgroups.remove_group("pids", self.group)
+            self.group = ""
+
+    # ---- the student's process
+
+    def call(self, step: str, *args: object) -> "inside.Answer":
+        """Let the student's process call a step, and wait until it stands at the gate again: what it says of it.
+
+        Errors: Failed with the id of what went wrong ("hung", "went_away", "forked", ...); not for an exception
+        that the step raised: that is an answer, {"raised": type, ...}.
+        """
+        before = set(self.processes())
+        order = files.dump_json({"step": step, "args": list(args)}) + "\n"
+        try:
+            os.write(self.gate, order.encode())
+        except BrokenPipeError:
+            raise Failed("went_away", step=step, how=self._how()) from None
+        answer = self.listen(step)
+        if set(self.processes()) - before:
+            raise Failed("forked", step=step)
+        return answer
+
+    def must(self, step: str, *args: object) -> "inside.Answer":
+        """Call a step that has to return. Errors: Failed, also with what it raised."""
+        answer = self.call(step, *args)
+        if "raised" in answer:
+            raise self.refused(answer, step)
+        return answer
+
+    def refused(self, answer: "inside.Answer", step: str) -> Failed:
+        """The failure that belongs to an exception of a step, or of loading its file."""
+        values = {"step": step, **{name: answer.get(name, "") for name in ("raised", "said", "frames")}}
+        kind = answer["raised"]
+        known = {"NotImplementedError": "not_written", "SystemExit": "exited", "Borrowed": "borrowed",
+                 "Missing": "not_written", "SyntaxError": "syntax", "Unloadable": "unloadable",
+                 "MemoryError": "memory"}
+        return Failed(known.get(str(kind), "raised"), **values)
+
+    def listen(self, step: str = "") -> "inside.Answer":
+        """The next answer of the student's process. Errors: Failed when none comes."""
+        end = time.monotonic() + self.seconds
+        while b"\n" not in self._answer:
+            if self._turn(end) or time.monotonic() > end:
+                break
+        line, found, self._answer = self._answer.partition(b"\n")
+        self._drain()
+        if not found:
+            raise self._silence(step, end)
+        try:
+            return files.parse_json(line.decode(errors="replace"), "answer")
+        except ContainLabError:
+            raise Failed("garbled", step=step) from None
+
+    def _turn(self, end: float) -> bool:
+        """Wait for one thing to happen; True when no answer can come any more."""
+        for handle, _ in self.poll.poll(max(0.0, end - time.monotonic()) * 1000):
+            data = self._read(handle)
+            if handle == self.report:
+                self._answer += data
+                if not data or len(self._answer) > LINE:
+                    return True
+            elif handle == self.told and not data:
+                return True
+        return bool(self.ended) and not select.select([self.report], [], [], 0)[0]
+
+    def _read(self, handle: int) -> bytes:
+        try:
+            data = os.read(handle, 65536)
+        except BlockingIOError:
+            return b""
+        if not data:
+            self.poll.unregister(handle)
+        elif handle == self.told:
+            self.ended += data.decode(errors="replace")
+        elif handle == self.printed:
+            kept = data[:max(0, OUTPUT - len(self.output))]
+            self.output += kept
+            self.dropped += len(data) - len(kept)
+        return data
+
+    def _drain(self) -> None:
+        """Take what was printed before the answer came."""
+        while self.printed >= 0 and select.select([self.printed], [], [], 0)[0] and self._read(self.printed):
+            pass
+
+    def _silence(self, step: str, end: float) -> Failed:
+        """Why no answer came."""
+        if not step:
+            return Failed("no_sandbox", how=self.ended.strip() or "its first process said nothing")
+        if time.monotonic() > end:
+            return Failed("hung", step=step, seconds=f"{self.seconds:g}")
+        if not self.ended and self.executable() != os.readlink("/proc/self/exe"):
+            return Failed("executed", step=step)
+        select.select([self.told], [], [], 1)
+        self.ended += os.read(self.told, 4096).decode(errors="replace") if not self.ended else ""
+        if self.ended.strip() == f"exit code {inside.UNHEARD}":
+            return Failed("closed", step=step)
+        return Failed("went_away", step=step, how=self._how())
+
+    def _how(self) -> str:
+        return self.ended.strip() or "no word of how"
+
+    def printout(self) -> str:
+        """What the student's process printed, cut to OUTPUT bytes."""
+        said = self.output.decode(errors="replace")
+        return said + (f"\n… {self.dropped} bytes more\n" if self.dropped else "")
+
+    # ---- looking
+
+    def namespaces(self, pid: int) -> dict[str, str]:
+        """The namespaces of a process: {"uts": "uts:[4026531838]", ...}."""
+        return {kind: os.readlink(f"/proc/{pid}/ns/{kind}") for kind in KINDS
+                if os.path.lexists(f"/proc/{pid}/ns/{kind}")}
+
+    def names(self, pid: int) -> tuple[str, str]:
+        """Host name and NIS domain name in the UTS namespace of a process, read by entering it."""
+        own, there = (os.open(f"/proc/{who}/ns/uts", os.O_RDONLY | os.O_CLOEXEC) for who in ("self", pid))
+        try:
+            syscalls.setns(there, CLONE_NEWUTS)
+            return os.uname().nodename, files.get("/proc/sys/kernel/domainname").strip()
+        finally:
+            syscalls.setns(own, CLONE_NEWUTS)
+            os.close(own)
+            os.close(there)
+
+    def hostname(self, pid: int) -> str:
+        """The host name in the UTS namespace of a process."""
+        return self.names(pid)[0]
+
+    def descriptors(self, pid: int) -> set[str]:
+        """The numbers of the open descriptors of a process."""
+        return set(os.listdir(f"/proc/{pid}/fd"))
+
+    def executable(self) -> str:
+        """The program that the student's process runs; "" where it has ended."""
+        try:
+            return os.readlink(f"/proc/{self.student}/exe")
+        except FileNotFoundError:
+            return ""
+
+    def processes(self) -> list[int]:
+        """All processes of the sandbox but init, by their numbers here."""
+        found, new = [], [self.init]
+        while new:
+            new = [child for pid in new for child in children(pid)]
+            found += new
+        return found
+
+
+def children(pid: int) -> list[int]:
+    """The children of a process, the oldest first; none where it has ended."""
+    try:
+        return [int(word) for task in os.listdir(f"/proc/{pid}/task")
+                for word in files.get(f"/proc/{pid}/task/{task}/children").split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
+# ---- the mounts
+
+def make_mounts(needed: "tuple[str, ...]") -> None:
+    """Move into a mount namespace in which nothing of the machine can be changed.
+
+    needed: paths that must stay visible though they lie below one of HIDDEN.
+    """
+    syscalls.unshare(CLONE_NEWNS)
+    syscalls.mount(None, "/", None, MS_REC | MS_PRIVATE)
+    root = os.open("/", os.O_PATH | os.O_CLOEXEC)
+    closed = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID
+    syscalls.mount_setattr(root, AT_EMPTY_PATH | AT_RECURSIVE, closed)
+    os.close(root)
+    paths = sorted({os.path.realpath(path) for path in needed if os.path.exists(path)})
+    kept = {path: syscalls.open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE)
+            for path in paths if below(path, HIDDEN)}
+    for path in HIDDEN:
+        mode = "mode=1777" if path == "/tmp" else "mode=755"
+        rootfs.mount_tmpfs("/", path, ("nosuid", mode, "size=64m"))
+    make_dev()
+    for path, tree in kept.items():
+        place = files.make_in_root("/", path, os.path.isdir(f"/proc/self/fd/{tree}"))
+        syscalls.move_mount(tree, place)
+        os.close(tree)
+        os.close(place)
+
+
+def below(path: str, folders: "tuple[str, ...]") -> bool:
+    """Whether a path lies in one of these folders, or is one."""
+    return any(path == folder or path.startswith(f"{folder}/") for folder in folders)
+
+
+def make_dev() -> None:
+    """A /dev with what programs expect, and no disk in it."""
+    rootfs.make_devices("/", tuple((path, "c", *numbers, 0o666, 0, 0) for path, numbers in rootfs.DEVICES.items()))
+    rootfs.link_standard_streams("/")
+    rootfs.mount_tmpfs("/", "/dev/shm", ("nosuid", "nodev", "mode=1777", "size=64m"))
