@@ -7,6 +7,7 @@ answers       steps out of cells, by reading them
 rebuild       the master with the student's answers, and what had to be repaired
 scores        each check by the judge, points from the table of labs
 report        table, JSON, CSV, JUnit
+feedback      what a student gets back: a page, and the notebook as it was rebuilt
 
 Forms: nbformat 4, and nbgrader's cell metadata, schema 3. Invariants: what a student's notebook says of
 points, outputs and checks is never looked at; a student's text is executed by the judge alone, in its

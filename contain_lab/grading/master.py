@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from contain_lab.errors import ContainLabError, NotFound
+from contain_lab.grading.answers import Answer, take
 from contain_lab.grading.notebook import Cell, read_cells
 from contain_lab.labkit.table import Lab
 
@@ -27,6 +28,12 @@ class Master:
     document: dict[str, Any]
     cells: tuple[Cell, ...]
     slots: dict[str, str]
+
+    @property
+    def answers(self) -> dict[str, Answer]:
+        """The master's own answer to each step."""
+        rooms = {step.name: step.room for step in self.lab.steps}
+        return {step: take(self.by_id[id].source, step, rooms[step]) for id, step in self.slots.items()}
 
     @property
     def by_id(self) -> dict[str, Cell]:

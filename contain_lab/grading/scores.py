@@ -2,7 +2,8 @@
 
 The judge starts the containers itself, in its sandbox, and reads the kernel from outside. It gets a folder
 my_runtime/ that holds nothing but the steps which the check looks at. A check that fails, hangs or crashes
-costs its own points. A machine that cannot run a lab ends the grading, because its fault is no student's.
+costs its own points. A machine that cannot run a lab ends the grading, because its fault is no student's: when
+the judge itself fails, the master's own answer tells whose fault it is.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 from contain_lab import features
-from contain_lab.errors import ContainLabError
+from contain_lab.errors import ContainLabError, explain
 from contain_lab.grading import answers, notebook, rebuild, submissions
 from contain_lab.grading.master import Master, read_master
 from contain_lab.grading.submissions import Refused, Student
@@ -25,23 +26,32 @@ PREFIX = "cl-grade-"
 
 
 class Verdict(Protocol):
-    """What grading needs of the judge's verdict."""
+    """What grading needs of the judge's verdict (contain_lab.labkit.verdict)."""
 
-    passed: bool
-    text: str
+    @property
+    def passed(self) -> bool:
+        """Whether the check accepts what it saw."""
+
+    def parts(self) -> dict[str, str]:
+        """Of a failure: what was "saw" and "expected", and more."""
+
+    @property
+    def text(self) -> str:
+        """All of it, in lines."""
 
 
-Judge = Callable[[str, Path], Verdict]    # (id of a check, folder my_runtime) -> verdict
+Judge = Callable[[str, Path, str], Verdict]    # (id of a check, folder my_runtime, seed) -> verdict
 
 
 @dataclass(frozen=True, slots=True)
 class CheckScore:
-    """One check: what it is worth, whether it passed, and in one line why not."""
+    """One check: what it is worth, whether it passed, in one line why not, and all that the judge said."""
 
     id: str
     max: int
     passed: bool
     why: str = ""
+    text: str = ""
 
     @property
     def points(self) -> int:
@@ -110,8 +120,9 @@ def grade(students: Sequence[Student], labs: Sequence[Lab], masters: Path,
         read = [_read(student, master) for master in known]
         pool = {step: answer for each in read if each.rebuilt
                 for step, answer in each.rebuilt.answers.items()}
-        for lab in read:
-            lab.checks = [_check(check, lab, pool, judge) for check in lab.lab.checks]
+        for lab, master in zip(read, known, strict=True):
+            graded = _Run(student.name, master, lab, pool, judge)
+            lab.checks = [graded.check(check) for check in lab.lab.checks]
             score.labs.append(lab)
         yield score
 
@@ -132,18 +143,48 @@ def _read(student: Student, master: Master) -> LabScore:
     return score
 
 
-def _check(check: Check, lab: LabScore, pool: dict[str, answers.Answer], judge: Judge) -> CheckScore:
-    if lab.rebuilt is None:
-        return CheckScore(check.id, check.points, passed=False, why=lab.problem)
-    for step in check.steps:
-        if step in lab.rebuilt.missing:
-            return CheckScore(check.id, check.points, passed=False, why=lab.rebuilt.missing[step])
-    with tempfile.TemporaryDirectory(prefix=PREFIX) as folder:
-        runtime = Path(folder) / "my_runtime"
-        write_runtime(runtime, answers.files_for(check.steps, pool))
-        verdict = judge(check.id, runtime)
-    why = "" if verdict.passed else _one_line(verdict.text)
-    return CheckScore(check.id, check.points, verdict.passed, why)
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """The checks of one lab of one student."""
+
+    student: str
+    master: Master
+    lab: LabScore
+    pool: dict[str, answers.Answer]
+    judge: Judge
+
+    def check(self, check: Check) -> CheckScore:
+        """Points for one check, or why there are none."""
+        missing = self.lab.rebuilt.missing if self.lab.rebuilt else dict.fromkeys(check.steps, self.lab.problem)
+        why = next((missing[step] for step in check.steps if step in missing), "")
+        if why:
+            return CheckScore(check.id, check.points, passed=False, why=why)
+        verdict = self._verdict(check, answers.files_for(check.steps, self.pool))
+        if isinstance(verdict, str):
+            return CheckScore(check.id, check.points, passed=False, why=verdict)
+        if verdict.passed:
+            return CheckScore(check.id, check.points, passed=True)
+        return CheckScore(check.id, check.points, False, _one_line(verdict.parts()), verdict.text)
+
+    def _verdict(self, check: Check, texts: dict[str, str]) -> Verdict | str:
+        """The judge's verdict, or a sentence where a student's step keeps the judge from any.
+
+        Errors: the judge's own, when the master's answer does not pass either: then it is the machine.
+        """
+        for attempt in (1, 2):
+            try:
+                return self._ask(check, texts)
+            except (ContainLabError, OSError) as error:
+                if attempt == 2 and not self._ask(check, answers.files_for(check.steps, self.master.answers)).passed:
+                    raise
+                trouble = explain(error)[0]
+        return f"the check could not be finished with it: {trouble}"
+
+    def _ask(self, check: Check, texts: dict[str, str]) -> Verdict:
+        with tempfile.TemporaryDirectory(prefix=PREFIX) as folder:
+            runtime = Path(folder).resolve() / "my_runtime"
+            write_runtime(runtime, texts)
+            return self.judge(check.id, runtime, f"{self.student} {check.id}")
 
 
 def write_runtime(folder: Path, texts: dict[str, str]) -> None:
@@ -156,5 +197,6 @@ def write_runtime(folder: Path, texts: dict[str, str]) -> None:
         os.chmod(path, 0o755)
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
+def _one_line(parts: dict[str, str]) -> str:
+    """What the judge saw and expected, on one line."""
+    return " ".join(f"{parts['saw']}; expected: {parts['expected']}".split())

@@ -10,14 +10,19 @@ from xml.etree import ElementTree
 
 import pytest
 
+from contain_lab.errors import ContainLabError
 from contain_lab.grading import report, scores, submissions
 from contain_lab.grading.scores import CheckScore, LabScore, StudentScore
 
 
-def judge(id: str, folder: Path) -> SimpleNamespace:
+def judge(id: str, folder: Path, seed: str) -> SimpleNamespace:
     """Passes a check when the file it is given says so: these tests are about what comes before and after."""
     text = "".join(path.read_text() for path in folder.glob("*.py"))
-    return SimpleNamespace(passed=f"right: {id}" in text, text=f"saw nothing\nof {id}")
+    return verdict(f"right: {id}" in text, f"nothing\nof {id}")
+
+
+def verdict(passed: bool, saw: str = "") -> SimpleNamespace:
+    return SimpleNamespace(passed=passed, parts=lambda: {"saw": saw, "expected": "more"}, text=f"all {saw}")
 
 
 @pytest.fixture
@@ -43,7 +48,7 @@ def test_each_check_gives_its_points_and_a_rubbish_file_costs_its_own_student_al
     found = grade({"ada": unsolved, "bob": "\0rubbish"})
     assert [(each.id, each.points, each.max) for each in found["ada"].labs[0].checks][:2] == [
         ("uts.hostname", 2, 2), ("uts.unshare", 0, 2)]
-    assert found["ada"].labs[0].checks[1].why == "saw nothing of uts.unshare"
+    assert found["ada"].labs[0].checks[1].why == "nothing of uts.unshare; expected: more"
     assert (found["bob"].points, found["bob"].max) == (0, found["ada"].max)
     assert found["bob"].labs[0].problem.startswith("01_uts.ipynb: damaged: ")
 
@@ -66,11 +71,44 @@ def test_a_check_gets_only_its_own_step(grade, unsolved, cell_of):
 
 
 def test_a_fault_of_the_machine_ends_the_grading(grade, solved, monkeypatch):
-    def broken(id, folder):
+    def broken(id, folder, seed):
         raise OSError(28, "No space left on device")
     monkeypatch.setattr(f"{__name__}.judge", broken)
     with pytest.raises(OSError, match="No space left"):
         grade({"ada": solved})
+
+
+def test_a_step_that_breaks_the_judge_costs_its_own_points(grade, unsolved, cell_of, monkeypatch):
+    def breakable(id, folder, seed):
+        text = (folder / "namespaces.py").read_text()
+        if "break" in text:
+            raise ContainLabError("sandbox: went away")
+        return verdict("syscalls." in text)
+    monkeypatch.setattr(f"{__name__}.judge", breakable)
+    cell_of(unsolved, "build-set_hostname")["source"] = "def set_hostname(name):\n    'break'"
+    cell_of(unsolved, "build-unshare_uts")["source"] = "def unshare_uts():\n    syscalls.unshare(1)"
+    checks = grade({"ada": unsolved, "bob": unsolved})["bob"].labs[0].checks
+    assert checks[0].why == "the check could not be finished with it: sandbox: went away"
+    assert [check.passed for check in checks[:2]] == [False, True]
+
+
+def test_a_check_that_fails_without_a_word_has_failed(grade, solved, monkeypatch):
+    monkeypatch.setattr(f"{__name__}.judge", lambda *args: verdict(False))
+    assert grade({"ada": solved})["ada"].points == 0
+
+
+def test_a_verdict_that_comes_at_the_second_try_counts(grade, unsolved, cell_of, monkeypatch):
+    tried = []
+
+    def hiccups(id, folder, seed):
+        tried.append(seed)
+        if len(tried) == 1:
+            raise OSError(11, "Resource temporarily unavailable")
+        return verdict(True)
+    monkeypatch.setattr(f"{__name__}.judge", hiccups)
+    answer(unsolved, cell_of, "set_hostname", "x")
+    assert grade({"ada": unsolved})["ada"].points == 2
+    assert tried == ["ada uts.hostname"] * 2
 
 
 # ---- the forms

@@ -110,7 +110,7 @@ def test_a_pipe_does_not_hang_and_a_folder_is_no_file(tmp_path):
 def test_a_huge_file_is_not_read(tmp_path):
     with open(tmp_path / "huge", "wb") as file:
         file.truncate(1 << 40)
-    with pytest.raises(Refused, match="^huge: 1048576 MiB, and 20 MiB are read at most$"):
+    with pytest.raises(Refused, match=r"^huge: 1048576 MiB, and 20 MiB are read at most$"):
         submissions.read(tmp_path / "huge")
 
 
