@@ -15,7 +15,7 @@ import ast
 import sys
 from typing import Any
 
-from contain_lab.labkit import asking
+from contain_lab.labkit import judge
 from contain_lab.labkit.sentence import Refused
 from contain_lab.labkit.standing import is_stub
 from contain_lab.labkit.table import LABS, Lab, Step
@@ -100,7 +100,7 @@ def what_to_write(function: ast.FunctionDef) -> str:
 
 def attempt(step: Step, workspace: Workspace) -> None:
     """Call a step once, with example arguments, and say what the kernel showed of it. Errors: NotYet."""
-    verdict = asking.try_step(step, workspace.folder)
+    verdict = judge.try_step(step, workspace.folder)
     if verdict.output:
         say(verdict.output.rstrip("\n"))
     if not verdict.passed:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 
 from contain_lab.errors import NotFound
-from contain_lab.labkit import asking
+from contain_lab.labkit import judge
 from contain_lab.labkit.sentence import Refused
 from contain_lab.labkit.verdict import Verdict
 from contain_lab.labkit.workspace import Workspace
@@ -29,7 +29,7 @@ def check(id: str) -> Verdict:
     """
     workspace = Workspace()
     try:
-        verdict = asking.judge_check(id, workspace.folder)
+        verdict = judge.run_check(id, workspace.folder)
     except NotFound as error:
         raise Refused(error.message, error.hint) from None
     if verdict.output:

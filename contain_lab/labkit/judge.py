@@ -1,105 +1,133 @@
-"""The judge: a process of its own, with one thread, that runs one check and prints a verdict as a line of JSON.
+"""Ask the judge: start it as a process of its own, wait, and take its answer; the stop button ends both.
 
-It is started by `asking` for each check, and to try a step of a Build cell. It imports what it needs and no more,
-for a student waits. A request has: check (an id), or check, step (a name) and args to try a step; package (the folder
-of the student's files); steps ({name: module of ours}); seed (text, for names that can be told again); seconds (for
-one call of a step); path (where else modules are); parent (the process that waits). An answer has: message (the id of
-a sentence), passed, values, output.
-
-The machine is left as it was also when this process is stopped (SIGTERM), or when whoever started it dies
-(PR_SET_PDEATHSIG, prctl(2)).
+A notebook's kernel has a dozen threads and is never to run a student's function; see `judge_process` and `sandbox`. The
+judge leads a session of its own, so the interrupt that reaches the kernel's process group does not reach it: the
+kernel ends it, and it takes away what it made.
 """
 
+from __future__ import annotations
+
+import json
 import os
+import subprocess
 import sys
+import time
+from pathlib import Path
+from typing import Any
 
-from contain_lab import files, syscalls
-from contain_lab.errors import ContainLabError, explain
-from contain_lab.labkit import inside
-from contain_lab.labkit.sandbox import Failed, Sandbox
+from contain_lab.errors import explain
+from contain_lab.labkit.sentence import Refused
+from contain_lab.labkit.table import LABS, Check, Step, find_check, find_step
+from contain_lab.labkit.verdict import Verdict
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from types import ModuleType
-    from typing import Any
-
-    from contain_lab.labkit.inside import Actor
-
-SIGTERM = 15
-
-
-class Judge:
-    """What a check is given: sandboxes with the student's files, and names that nobody can know before."""
-
-    def __init__(self, package: str, steps: dict[str, str], seed: str = "", seconds: float = 5.0) -> None:
-        self.package, self.steps, self.seconds = package, steps, seconds
-        self.numbers = None
-        if seed:
-            from _random import Random
-
-            self.numbers = Random(int.from_bytes(seed.encode(), "little"))
-        self.boxes: list[Sandbox] = []
-
-    def sandbox(self, *, apart: int = 0, neighbour: int = 0, actor: "Actor" = inside.call_steps,
-                needed: tuple[str, ...] = ()) -> Sandbox:
-        """A sandbox in which a process waits to call the student's steps; see `inside.Scene`."""
-        box = Sandbox(inside.Scene(self.package, self.steps, apart, neighbour, needed), actor, self.seconds)
-        self.boxes.append(box)
-        return box
-
-    def fresh_name(self, start: str = "box") -> str:
-        """A host name: random, or from the seed."""
-        number = self.numbers.getrandbits(32) if self.numbers else int.from_bytes(os.urandom(4), "little")
-        return f"{start}-{number:08x}"
-
-    def printout(self) -> str:
-        """What the student's steps printed."""
-        return "".join(box.printout() for box in self.boxes)
+PLACE = Path(__file__).resolve().parents[2]
+BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from contain_lab.labkit import judge_process; judge_process.main()"
+STEP_SECONDS = 5.0  # for one call of a step
+SECONDS = 60  # the judge has limits of its own; this one is for a judge that is broken
 
 
-def main() -> None:
-    """Take a request from standard input, print the answer, and exit."""
-    from _signal import signal
+class Interrupted(KeyboardInterrupt):
+    """The stop button, while a step ran; all that a notebook shows of it is the sentence."""
 
-    syscalls.prctl(syscalls.PR_SET_PDEATHSIG, SIGTERM)
-    signal(SIGTERM, stop)
-    request = files.parse_json(sys.stdin.read(), "request")
-    if os.getppid() == request["parent"]:
-        sys.path.extend(request["path"])
-        os.write(1, files.dump_json(answer(request)).encode() + b"\n")
+    def _render_traceback_(self) -> list[str]:
+        return [str(self)]
 
 
-def stop(number: int, frame: object) -> None:
-    """End in an orderly way, once: what is made is taken away on the way out."""
-    from _signal import SIG_IGN, signal
+def run_check(id: str, package: Path, seconds: float = STEP_SECONDS, seed: str = "") -> Verdict:
+    """Judge one check on the steps in a folder, my_runtime or one like it.
 
-    signal(number, SIG_IGN)
-    raise SystemExit(128 + number)
+    seconds: what one call of a step may take; seed: text from which its names come, "" for random ones.
+
+    Errors: NotFound for an unknown id, Refused where this machine cannot judge, Interrupted.
+    """
+    _, check = find_check(id)
+    return _ask({"check": id, "seed": seed, "seconds": seconds}, package, check)
 
 
-def answer(request: "dict[str, Any]") -> "dict[str, Any]":
-    """Run what is asked for, and say what came of it."""
-    topic = __import__(f"contain_lab.labkit.checks.{request['check'].partition('.')[0]}", fromlist=["_"])
-    judge = Judge(request["package"], request["steps"], request["seed"], request["seconds"])
+def try_step(step: Step, package: Path) -> Verdict:
+    """Call a step once, with the arguments that the table has as an example; values: what the kernel showed.
+
+    Errors: as run_check.
+    """
+    check = next(check for lab in LABS for check in lab.checks if step.name in check.steps)
+    asked = {"check": check.id, "step": step.name, "args": list(step.example), "seed": "",
+             "seconds": STEP_SECONDS}
+    return _ask(asked, package, Check(check.id, 0, (step.name,)))
+
+
+def _ask(request: dict[str, Any], package: Path, check: Check) -> Verdict:
+    refuse_others()
+    modules = {name: find_step(name)[1].module for name in check.steps}
+    request |= {"package": str(package.absolute()), "steps": modules, "parent": os.getpid(),
+                "path": [place for place in sys.path if place.endswith("-packages")]}
+    began = time.monotonic()
+    told = run_judge(json.dumps(request))
+    if "trouble" in told:
+        raise Refused(f"{check.id}: {told['trouble']}", told["hint"])
+    values = told_values(told["values"], package, check)
+    return Verdict(check.id, told["passed"], told["message"], values, told["output"],
+                   round((time.monotonic() - began) * 1000))
+
+
+def refuse_others() -> None:
+    """Only root can make the sandbox so far."""
+    if os.geteuid() != 0:
+        raise Refused("your steps run in a sandbox that only root can make", "start JupyterLab as root, or use the VM")
+
+
+def run_judge(request: str) -> dict[str, Any]:
+    """Start a judge with a request, and wait for its answer. Errors: Refused when none comes, Interrupted."""
+    command = [os.path.realpath(sys.executable), "-IS", "-c", BOOT, str(PLACE)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               text=True, start_new_session=True)
     try:
-        if request.get("step"):
-            values = attempt(judge, topic, request["step"], request["args"])
-        else:
-            values = topic.CHECKS[request["check"]](judge)
-    except Failed as failed:
-        return {"passed": False, "message": failed.message, "values": failed.values, "output": judge.printout()}
-    except (ContainLabError, OSError) as error:
-        message, hint = explain(error)
-        return {"trouble": message, "hint": hint}
-    return {"passed": True, "message": request["check"], "values": values, "output": judge.printout()}
+        out, err = process.communicate(request, timeout=SECONDS)
+    except KeyboardInterrupt:
+        raise Interrupted("interrupted: your step was ended, and nothing of it lives on") from None
+    finally:
+        end(process)
+    try:
+        return dict(json.loads(out))
+    except ValueError:
+        last = (err.strip().splitlines() or ["nothing"])[-1]
+        raise Refused(f"the judge ended with {process.returncode} and gave no verdict: {last}",
+                      "run the cell again; if it stays so, contain-lab doctor says what this machine offers") from None
 
 
-def attempt(judge: Judge, topic: "ModuleType", step: str, args: "list[Any]") -> "dict[str, Any]":
-    """Call a step once, and tell what the kernel shows of it. Errors: Failed where it did not come back."""
-    with judge.sandbox(**topic.SCENES.get(step, {})) as box:
-        before, name = box.namespaces(box.student), box.hostname(box.student)
-        said = box.must(step, *args)
-        after = box.namespaces(box.student)
-        return {"calls": said["calls"], "returned": said["returned"], "name_before": name,
-                "name_after": box.hostname(box.student), "host": box.hostname(box.init),
-                "changed": [kind for kind in before if before[kind] != after[kind]]}
+def end(process: subprocess.Popen[str]) -> None:
+    """See that a judge ends: it is asked to, and it is killed when it does not."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(2)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    for stream in (process.stdin, process.stdout, process.stderr):
+        if stream:
+            stream.close()
+
+
+def told_values(values: dict[str, Any], package: Path, check: Check) -> dict[str, Any]:
+    """The values of a message, with those that every message may use: step, file, error, line, lines."""
+    step = str(values.get("step") or check.steps[0])
+    frames = [tuple(frame) for frame in values.get("frames") or []]
+    name = frames[-1][0] if frames else f"{find_step(step)[1].room}.py"
+    kind, said = str(values.get("raised") or ""), str(values.get("said") or "")
+    error = said if kind in ("SyntaxError", "Unloadable") else f"{kind}: {said}".rstrip(": ")
+    return {**values, "step": step, "file": f"{package.name}/{name}", "error": error,
+            "line": frames[-1][1] if frames else 0, "lines": source_lines(package, frames)}
+
+
+def source_lines(package: Path, frames: list[tuple[Any, ...]]) -> list[str]:
+    """Frames as a traceback shows them, with the line of the file."""
+    found = []
+    for name, number, function in frames:
+        found.append(f"{package.name}/{name}, line {number}" + (f", in {function}" if function else ""))
+        try:
+            lines = (package / str(name)).read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError as error:
+            found.append(f"    ({explain(error)[0]})")
+            continue
+        found += [f"    {lines[number - 1].strip()}"] if 0 < number <= len(lines) else []
+    return found

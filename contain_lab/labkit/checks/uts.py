@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from contain_lab.labkit.judge import Judge
+    from contain_lab.labkit.judge_process import Judge
     from contain_lab.labkit.sandbox import Sandbox
 
 # In what surroundings a step is called: the process is already in a UTS namespace of its own, or has a neighbour.
