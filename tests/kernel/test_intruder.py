@@ -5,11 +5,12 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from contain_lab import engine, files, image
+from contain_lab import engine, image
 from contain_lab.labkit import host
 from contain_lab.labkit.intruder import attacks, board, stage
 
@@ -97,26 +98,30 @@ def test_a_students_step_cannot_write_on_the_machine(tmp_path: Path):
 
 def test_a_killed_intruder_leaves_nothing(cli: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, untouched):
     monkeypatch.setenv("CONTAIN_LAB_STATE", str(tmp_path))
-    before = stages()
-    for delay in (0.05, 0.15, 0.3, 0.45):
-        with subprocess.Popen([cli, "intruder"], stdout=subprocess.DEVNULL) as process:
-            time.sleep(delay)
-            process.send_signal(signal.SIGKILL)
-    end = time.monotonic() + 5
-    while (left := stages() - before) and time.monotonic() < end:
-        time.sleep(0.1)
-    assert left == set()
+    with subprocess.Popen([cli, "intruder"], stdout=subprocess.DEVNULL) as process:
+        wait_for(lambda: len(stages(process.pid)) >= 3)  # who makes the stage, its first process, and that one's child
+        there = stages(process.pid)
+        for pid in there:
+            os.kill(pid, signal.SIGSTOP)  # so that it would stay for ever, were it not killed
+        process.kill()
+    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in there))
     engine.clean()
-    assert os.listdir(f"{files.state_dir()}/run") == []
+    assert not (tmp_path / "run").exists() or os.listdir(tmp_path / "run") == []
 
 
-def stages() -> set[str]:
-    """The processes that make stages or stand on one, by their ids."""
-    found = set()
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        if path.exists() and b"labkit.intruder" in path.read_bytes():
-            found.add(path.parent.name)
-    return found
+def wait_for(what: Callable[[], bool]) -> None:
+    """Wait until it says yes; an error after five seconds."""
+    end = time.monotonic() + 5
+    while not what():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.005)
+
+
+def stages(parent: int) -> set[int]:
+    """The processes below one, by their ids."""
+    path = Path(f"/proc/{parent}/task/{parent}/children")
+    children = {int(pid) for pid in path.read_text().split()} if path.exists() else set()
+    return children.union(*map(stages, children))
 
 
 # ---- the command

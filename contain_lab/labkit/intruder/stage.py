@@ -17,7 +17,6 @@ import json
 import os
 import secrets
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -27,7 +26,7 @@ from typing import Any, NoReturn
 from contain_lab import engine, files, image, steps, syscalls
 from contain_lab.errors import ContainLabError, explain
 from contain_lab.labkit.intruder import attacks
-from contain_lab.namespaces import mount, net, uts
+from contain_lab.namespaces import mount, net, pid, uts
 
 IMAGE = "busybox"
 HOSTNAME = "the-host"
@@ -82,7 +81,7 @@ def play(attack: str, where: str, package: str = "", skipped: tuple[str, ...] = 
     where: "plain" or "container"; for the container, package: a student's folder, skipped: names of steps.
     Errors: ContainLabError where the stage cannot be made, or the container does not start.
     """
-    command = python("perform", attack, where, os.path.abspath(package) if package else "", *skipped)
+    command = python("perform", str(os.getpid()), attack, where, os.path.abspath(package) if package else "", *skipped)
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if package or skipped:
         engine.clean()  # a runtime that lost its host's mounts to a missing step could not undo what it made
@@ -110,18 +109,19 @@ def last_line(text: str) -> str:
 
 # ---- the fresh process
 
-def perform(attack: str, where: str, package: str, *skipped: str) -> NoReturn:
+def perform(parent: str, attack: str, where: str, package: str, *skipped: str) -> NoReturn:
     """Make a stage, run an attack on it, and print what came of it as JSON; the process ends with it."""
-    syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
     try:
+        pid.die_with_parent(int(parent))
         syscalls.unshare(KINDS)
-        pid = os.fork()
-    except OSError as error:
+    except (ContainLabError, OSError) as error:
         answer({"error": explain(error)})
-    if pid:
-        os._exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) and 1)
-    syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
+    me = os.getpid()
+    first = os.fork()
+    if first:
+        os._exit(os.waitstatus_to_exitcode(os.waitpid(first, 0)[1]) and 1)
     try:
+        pid.die_with_parent(me)
         found = attacks.find(attack)
         stage = build()
         plain = where == "plain"
