@@ -16,7 +16,7 @@ import select
 
 from contain_lab import cgroups, steps, syscalls
 from contain_lab.container import state
-from contain_lab.container.plan import CONSOLE, FIFO, GROUPS, PARENT
+from contain_lab.container.plan import CONSOLE, FIFO, GROUPS, LOCK, PARENT
 from contain_lab.errors import ContainLabError, StepFailed, explain
 
 TYPE_CHECKING = False
@@ -98,7 +98,8 @@ def launch(plan: "Plan", done: "list[Row]", loop: Loop, terminal: int = -1) -> C
     pid = steps.call(*plan.clone)
     pid = os.fork() if pid is None else pid  # the step was skipped
     if pid == 0:
-        run_child(plan, tell, hear, {PARENT: parent, FIFO: fifo, CONSOLE: terminal})
+        values = {PARENT: parent, CONSOLE: terminal, FIFO: fifo, LOCK: state.held[plan.folder]}
+        run_child(plan, tell, hear, values if plan.waits else {**values, FIFO: -1, LOCK: -1})
     for handle in (tell, hear, fifo):
         os.close(handle)
     child = Child(pid, up, down)
@@ -192,7 +193,7 @@ def went_away(child: Child) -> ContainLabError:
 
 # ---- the child's side
 
-def run_child(plan: "Plan", tell: int, hear: int, values: "dict[object, object]") -> None:
+def run_child(plan: "Plan", tell: int, hear: int, values: "dict[Any, Any]") -> None:
     """Run the child's rows. It never returns: at its end stands execve, or _exit."""
     try:
         announce = (lambda what, step: send(tell, (what, step))) if steps.theirs else None
@@ -201,16 +202,16 @@ def run_child(plan: "Plan", tell: int, hear: int, values: "dict[object, object]"
             os._exit(1)  # the parent is gone
         syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)  # nobody in there may look into this process (CVE-2016-9962)
         values[GROUPS] = cgroups.own_groups()
-        last = 3 if plan.waits else 1
+        last = 2 if plan.waits else 1
         steps.run(plan.inside[:-last], [], values, announce)
         check_alone()
         send(tell, ("ready",))
         if plan.waits and os.read(hear, 1) != b"k":
             os._exit(1)
-        steps.run(plan.inside[-last:-2], [], values, announce)
+        steps.run(plan.inside[-last:-1], [], values, announce)
         if plan.waits:
             send(tell, ("waiting",))
-        steps.run(plan.inside[-min(last, 2):], [], values, announce)
+        steps.run(plan.inside[-1:], [], values, announce)
         raise ContainLabError("no program was executed", "the step `execute` ends a start, and was left out")
     except BaseException as error:  # noqa: BLE001  whatever it is, the parent is told, and this process ends
         give_up(error, tell)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from contain_lab.spec import Config
     from contain_lab.steps import Row
 
-FIFO, CONSOLE, PARENT, GROUPS = Later("FIFO"), Later("CONSOLE"), Later("PARENT"), Later("GROUPS")
+FIFO, LOCK, CONSOLE, PARENT, GROUPS = map(Later, ("FIFO", "LOCK", "CONSOLE", "PARENT", "GROUPS"))
 OWN_MOUNTS = {"proc": "mount_proc", "sysfs": "mount_sysfs"}
 NODES = {"uts": (uts, "unshare_uts"), "ipc": (ipc, "unshare_ipc"), "mount": (mount, "unshare_mount"),
          "network": (net, "unshare_net"), "cgroup": (cgroup, "unshare_cgroup")}
@@ -223,8 +223,7 @@ def last_rows(plan: Plan) -> "Iterator[Row]":
     yield process, "close_descriptors", (3,)
     if plan.waits:
         yield pid, "outlive_parent", ()
-        yield process, "wait_for_start", (FIFO,)
-    yield process, "execute", (args, env, path)
+    yield process, "execute", (args, env, path, FIFO, LOCK)
 
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

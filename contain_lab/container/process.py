@@ -3,9 +3,11 @@
 man: execve(2), prlimit(2), close_range(2), chdir(2), umask(2).
 """
 
+import fcntl
 import os
 
 from contain_lab import files, syscalls
+from contain_lab.container import trampoline
 from contain_lab.errors import ContainLabError, InvalidConfig, NotFound
 from contain_lab.syscalls import FSCONFIG_CMD_CREATE
 
@@ -70,11 +72,12 @@ def close_descriptors(first: int) -> None:
     syscalls.close_range(first, 2**32 - 1, syscalls.CLOSE_RANGE_CLOEXEC)
 
 
-def wait_for_start(fifo: int) -> None:
-    """Wait until somebody starts this container: a byte comes through its fifo."""
-    os.read(fifo, 1)
-
-
-def execute(args: tuple[str, ...], env: tuple[str, ...], path: str) -> None:
-    """Become the user's program."""
-    os.execve(_find(args[0], path), args, dict(entry.partition("=")[::2] for entry in env))
+def execute(args: tuple[str, ...], env: tuple[str, ...], path: str, start: int, lock: int) -> None:
+    """Become the user's program, once the container is started; what waits until then is no Python."""
+    program = _find(args[0], path)
+    waiting = fcntl.fcntl(trampoline.open_sealed(), fcntl.F_DUPFD_CLOEXEC, 10)
+    start, lock = (fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, 10) if each >= 0 else each for each in (start, lock))
+    for place, each in ((3, start), (4, lock)):
+        if each >= 0:
+            os.dup2(each, place)
+    os.execve(waiting, (trampoline.NAME, program, *args), dict(entry.partition("=")[::2] for entry in env))

@@ -3,7 +3,7 @@
 <root>/<id>/state.json   pid, the time it started, bundle, annotations, and the rows that undo what was made
 <root>/<id>/planned.json the rows that would undo all that the plan makes: what a killed command leaves is found here
 <root>/<id>/start        the fifo that `start` writes to
-<root>/<id>/lock         held (flock) by create and by the waiting process, until its execve closes it
+<root>/<id>/lock         held (flock) by create, and by the process that waits to be started
 
 The lock tells the truth when a file cannot: held with a living process it is `created`, free it is `running`; and a
 directory whose lock is free and that has no state.json is what a killed `create` left.

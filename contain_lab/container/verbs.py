@@ -51,6 +51,7 @@ def create(root: str, name: str, config: "Config", bundle: str, pid_file: str = 
             if pid_file:
                 files.write(pid_file, str(child.pid), 0o644)
             release(child, loop)
+            forget(plan.folder)
         except BaseException:
             child.kill()
             raise
