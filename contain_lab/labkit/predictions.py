@@ -21,7 +21,7 @@ def predict(id: str, choice: str = "") -> Shown | Sentence:
     question = find(id)
     if choice:
         return Sentence(store(id, choice))
-    said = f"{question.text()}\npredict({id!r}, \"{question.letters()[0]}\") stores a choice in words"
+    said = f'{question.text()}\nchoose, or type: predict("{id}", "{question.letters()[0]}")'
     return Shown(said, lambda: buttons(question, lambda letter: store(id, letter), stored(id)))
 
 

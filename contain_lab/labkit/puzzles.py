@@ -60,7 +60,7 @@ def order(id: str, answer: str = "") -> Shown | Sentence:
     puzzle = find(id)
     if answer:
         return Sentence(puzzle.judge(answer))
-    said = f"{puzzle.text()}\norder({id!r}, \"{' '.join(list(puzzle.lines)[:3])}\") tries an order"
+    said = f'{puzzle.text()}\ntype letters into the field, or: order("{id}", "{" ".join(list(puzzle.lines)[:3])}")'
     return Shown(said, lambda: _widget(puzzle))
 
 

@@ -23,7 +23,7 @@ def recall(number: str, answers: str = "", seed: int = 1) -> Shown | Sentence:
     questions = ask(number, seed)
     if answers:
         return Sentence(judge(questions, answers))
-    again = f"recall({number!r}, \"a b\") answers both; recall({number!r}, seed={seed + 1}) asks two others"
+    again = f'choose, or type: recall("{number}", "a b"); two others: recall("{number}", seed={seed + 1})'
     text = "\n\n".join([*(f"{at}. {each.text()}" for at, each in enumerate(questions, 1)), again])
     return Shown(text, lambda: _widget(number, seed))
 

@@ -1,0 +1,76 @@
+# %% [markdown] id="title"
+# # Build a container runtime
+#
+# In this course you write the program that starts containers, one mechanism of the Linux kernel at a time. What you
+# write is kept in a package of your own, `my_runtime`. From lab 01 on it starts real containers, and Podman takes it.
+#
+# You need a semester of Python and C: functions, exceptions, what a process is, what a system call is. You need a
+# Linux machine on which you are root. `contain-lab doctor`, in a terminal, says what yours can do.
+
+# %% [markdown] id="how"
+# ## How a lab goes
+#
+# A lab opens with an attack that works and ends with the same attack held by your own step. In between:
+#
+# - **Recall, Predict, Order**: you answer before you see. Wrong answers cost nothing, and they are how one learns.
+# - **Run, Explain**: worked examples on your own machine. What you see is what your kernel said.
+# - **Build, Check**: you write a step of at most a dozen lines. The check asks the kernel from outside, takes any correct
+#   way, and tells you what it saw, what it expected, why, and where to look. `hint("…")` helps in four steps.
+# - **Break it, Measure, In the wild**: what goes wrong without it, what it costs, and how runc and crun do it.
+# - **Clean up**: a count of what is left on the machine. It must be nothing.
+#
+# Nothing that you write can harm the machine: your steps run in a sandbox. Steps that you have not written are ours, so
+# you may skip a lab and come back. Each exercise says **easy**, **moderate** or **hard**, and how long it takes.
+
+# %% [markdown] id="labs"
+# ## The labs
+#
+# | lab | you add | time | level |
+# |---|---|---|---|
+# | [00 A container is a process](00_process.ipynb) | nothing yet: fork, execve, a first container from both sides, its trace | 25 min | easy |
+# | [01 UTS: a name of its own](01_uts.ipynb) | `set_hostname`, `unshare_uts`, `join_namespace` | 35 min | easy to moderate, one hard question |
+#
+# ## The way ahead
+#
+# These follow, in this order:
+#
+# | lab | you add |
+# |---|---|
+# | 02 IPC | message queues and shared memory of its own, and the sysctls that bound them |
+# | 03 PID | process 1: an init that reaps its children |
+# | 04 Root | a root of its own: bind and pivot |
+# | 05 Mounts | propagation, /proc, /dev, masked paths |
+# | 06 Network | a loopback, a named namespace, a cable |
+# | 07 User | root inside, nobody outside: id maps, containers without root |
+# | 08 CPU and processes | control groups: how much, how many |
+# | 09 Memory and I/O | limits, and the kernel's verdicts |
+# | 10 Layers | overlay: one image, many containers |
+# | 11 Images | pulling from a registry |
+# | 12 Build | a small builder of Dockerfiles |
+# | 13 Bridge | containers that talk to each other |
+# | 14 Ports and names | NAT, published ports, DNS, bandwidth |
+# | 15 Volumes | data that outlives a container |
+# | 16 Container or virtual machine | an honest measurement |
+# | 17 Capabilities and seccomp | what root may still do, and lessons of real vulnerabilities |
+# | 18 Lifecycle and snapshots | create, start, stop, destroy, snapshot, restore |
+# | 19 Many containers | balancing, scaling, healing |
+
+# %% [markdown] id="fast-track"
+# ## The two-hour fast track
+#
+# You have one afternoon and want a container that is yours.
+#
+# | time | do |
+# |---|---|
+# | 20 min | lab 00, without *Break it* |
+# | 35 min | lab 01 down to *Break it*: three steps, three checks |
+# | 10 min | lab 01, *Your runtime*: run it, attack it, export it for Podman |
+# | 20 min | in a terminal: `contain-lab run --rm --trace busybox true`. Read the trace from the top, and look up in man what is new to you |
+# | 20 min | `contain-lab run --rm -it --skip STEP busybox sh`, for steps of your choice. What is different in there? |
+# | 15 min | the rest of lab 01 |
+
+# %% [markdown] id="where"
+# ## Where you stand
+#
+# The first cell of each lab draws your runtime so far: what is yours, what this lab adds, and how many checks have
+# passed. It is kept in `my_runtime`, beside the notebooks; a copy of that folder is a copy of your work.
