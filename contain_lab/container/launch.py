@@ -89,15 +89,16 @@ def launch(plan: "Plan", done: "list[Row]", loop: Loop, terminal: int = -1) -> C
     done: what undoes the parent's rows is added to it. loop: is turned while waiting, so that a terminal can be
     served. terminal: the socket that the master end of a terminal goes to. Errors: StepFailed and its kin.
     """
-    steps.run(plan.before[:1], done)
+    run_here(plan.before[:1], done)
     state.write_planned(plan.folder, plan.rows())
-    steps.run(plan.before[1:], done)
+    run_here(plan.before[1:], done)
     (up, tell), (hear, down) = os.pipe(), os.pipe()
     fifo = os.open(f"{plan.folder}/start", os.O_RDWR | os.O_CLOEXEC)
     parent = os.getpid()
-    pid = steps.call(*plan.clone)
-    pid = os.fork() if pid is None else pid  # the step was skipped
+    pid = clone(plan)
     if pid == 0:
+        os.close(up)
+        os.close(down)  # so that a parent that goes away is heard
         values = {PARENT: parent, CONSOLE: terminal, FIFO: fifo, LOCK: state.held[plan.folder]}
         run_child(plan, tell, hear, values if plan.waits else {**values, FIFO: -1, LOCK: -1})
     for handle in (tell, hear, fifo):
@@ -113,10 +114,29 @@ def launch(plan: "Plan", done: "list[Row]", loop: Loop, terminal: int = -1) -> C
     return child
 
 
+def clone(plan: "Plan") -> int:
+    """Make the child: its pid, and 0 in itself. Errors: StepFailed where a student's step says what is no child."""
+    room, name, args = plan.clone
+    full = steps.full_name(room, name)
+    try:
+        alarm("begins" if full in steps.theirs else "ends", full)
+        pid = steps.call(room, name, args, clones=True)
+    finally:
+        alarm("ends", full)
+    pid = os.fork() if pid is None else pid  # the step was skipped
+    try:
+        if pid:
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except (ChildProcessError, TypeError, OverflowError):
+        raise StepFailed(full, f"it returned {pid!r}, and no child process has this pid",
+                         "return what clone3 returns: the child's pid, and 0 in the child") from None
+    return int(pid)
+
+
 def beside(plan: "Plan", done: "list[Row]", child: Child, loop: Loop) -> None:
     """Run the parent's rows while the child runs its own; where they fail because it failed, its error is the one."""
     try:
-        steps.run(plan.beside, done, {steps.PID: child.pid})
+        run_here(plan.beside, done, {steps.PID: child.pid})
         os.write(child.down, b"g")
     except (OSError, StepFailed):
         if child.is_dead():
@@ -132,11 +152,38 @@ def release(child: Child, loop: Loop) -> None:
 
 # ---- the parent's side
 
+def run_here(rows: "list[Row]", done: "list[Row]", values: "dict[object, object] | None" = None) -> None:
+    """Run rows of the parent; a student's step gets no more time on this side than on the other."""
+    try:
+        steps.run(rows, done, values, alarm)
+    finally:
+        alarm("ends", "")
+
+
+def alarm(what: str, step: str) -> None:
+    """End a student's step that does not end by itself: with its error, and a second later with this process."""
+    if not steps.theirs:
+        return
+    from _signal import ITIMER_REAL, SIG_DFL, SIGALRM, setitimer, signal
+
+    def ring(number: int, frame: object) -> None:
+        signal(SIGALRM, SIG_DFL)
+        raise too_late(step)
+
+    signal(SIGALRM, ring if what == "begins" else SIG_DFL)
+    setitimer(ITIMER_REAL, *((STUDENT_SECONDS, 1) if what == "begins" else (0, 0)))
+
+
+def too_late(step: str) -> StepFailed:
+    """The error of a student's step that does not end."""
+    return StepFailed(step, f"it did not finish in {STUDENT_SECONDS} s", "it waits, or it never ends")
+
+
 def wait_until(reached: "Callable[[], bool]", child: Child, loop: Loop) -> None:
     """Turn the loop until the child has come so far; raise what it tells, or that it went away."""
     while not reached():
         if not loop.turn(STUDENT_SECONDS if child.step else None) and child.step:
-            raise StepFailed(child.step, f"it did not finish in {STUDENT_SECONDS} s", "it waits, or it never ends")
+            raise too_late(child.step)
         if child.failure:
             raise child.failure
         if child.silent:

@@ -190,7 +190,11 @@ def run(plan: "Plan", serve: "Callable[[Loop, Child], int]", terminal: int = -1,
     loop = loop or Loop()
     try:
         child = launch(plan, done, loop, terminal)
-        code = os.waitstatus_to_exitcode(serve(loop, child))
+        try:
+            code = os.waitstatus_to_exitcode(serve(loop, child))
+        except BaseException:
+            child.kill()
+            raise
         if child.failure:
             raise child.failure
         return 128 - code if code < 0 else code
