@@ -112,7 +112,8 @@ class Sandbox:
         for handle in self.ends:
             os.close(handle)
         self.ends = ()
-        for handle in (self.report, self.printed, self.told):
+        self.open = [self.report, self.printed, self.told]
+        for handle in self.open:
             os.set_blocking(handle, False)
             self.poll.register(handle, select.POLLIN)
         self._map_ids()
@@ -205,10 +206,10 @@ class Sandbox:
         while b"\n" not in self._answer:
             if self._turn(end) or time.monotonic() > end:
                 break
-        line, found, self._answer = self._answer.partition(b"\n")
         self._drain()
-        if not found:
+        if b"\n" not in self._answer:
             raise self._silence(step, end)
+        line, _, self._answer = self._answer.partition(b"\n")
         try:
             return files.parse_json(line.decode(errors="replace"), "answer")
         except ContainLabError:
@@ -231,7 +232,8 @@ class Sandbox:
             data = os.read(handle, 65536)
         except BlockingIOError:
             return b""
-        if not data:
+        if not data and handle in self.open:
+            self.open.remove(handle)
             self.poll.unregister(handle)
         elif handle == self.told:
             self.ended += data.decode(errors="replace")
@@ -249,13 +251,15 @@ class Sandbox:
     def _silence(self, step: str, end: float) -> Failed:
         """Why no answer came."""
         if not step:
-            return Failed("no_sandbox", how=self.ended.strip() or "its first process said nothing")
-        if time.monotonic() > end:
+            return Failed("no_sandbox", step="a step", how=self.ended.strip() or "its first process said nothing")
+        if len(self._answer) > LINE:
+            return Failed("garbled", step=step)
+        if time.monotonic() >= end:
             return Failed("hung", step=step, seconds=f"{self.seconds:g}")
-        if not self.ended and self.executable() != os.readlink("/proc/self/exe"):
+        if not self.ended and self.executable() not in ("", os.readlink("/proc/self/exe")):
             return Failed("executed", step=step)
-        select.select([self.told], [], [], 1)
-        self.ended += os.read(self.told, 4096).decode(errors="replace") if not self.ended else ""
+        if not self.ended and select.select([self.told], [], [], 1)[0]:
+            self._read(self.told)
         if self.ended.strip() == f"exit code {inside.UNHEARD}":
             return Failed("closed", step=step)
         return Failed("went_away", step=step, how=self._how())

@@ -1,0 +1,197 @@
+"""The worst steps: the machine is as before, the verdict is a sentence, and it comes soon."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from contain_lab.labkit import host, judge
+from contain_lab.labkit.verdict import PARTS, Verdict
+
+pytestmark = pytest.mark.needs("root")
+CANARY = "/etc/contain_lab-canary"    # never there
+
+# name: (the body of set_hostname, the id of what is said, and what stands in the message)
+WORST = {
+    "raises": ("raise ValueError('my own mistake')", "raised"),
+    "returns_nonsense": ("return object()", "uts.hostname.unchanged"),
+    "recurses": ("return set_hostname(name)", "raised"),
+    "hangs_deaf": ("signal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass", "hung"),
+    "forks_and_both_return": ("[os.fork() for _ in range(4)]", "forked"),
+    "leaves_a_daemon": ("import subprocess\nsubprocess.Popen(['sleep', '987'])", "forked"),
+    "leaves_an_orphan": ("if os.fork() == 0:\n    if os.fork() == 0: time.sleep(987)\n    os._exit(0)\nos.wait()", "forked"),
+    "fork_bomb": ("while True:\n    try: os.fork()\n    except OSError: pass", "hung"),
+    "sys_exit": ("sys.exit(3)", "exited"),
+    "os_exit": ("os._exit(0)", "went_away"),
+    "kills_itself": ("os.kill(os.getpid(), signal.SIGKILL)", "went_away"),
+    "kills_pid_1": ("for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT): os.kill(1, number)",
+                    "uts.hostname.unchanged"),
+    "kills_all_it_sees": ("for pid in filter(str.isdigit, os.listdir('/proc')):\n"
+                          "    if int(pid) not in (1, os.getpid()): os.kill(int(pid), signal.SIGKILL)",
+                          "uts.hostname.unchanged"),
+    "kills_everyone": ("os.kill(-1, signal.SIGKILL)", "raised", "ESRCH"),    # there is nobody else
+    "unmounts_everything": ("import ctypes\nfor line in open('/proc/self/mountinfo').read().splitlines()[::-1]:\n"
+                            "    ctypes.CDLL(None).umount2(line.split()[4].encode(), 2)", "uts.hostname.unchanged"),
+    "renames_the_host": ("socket.sethostname('cl-harm')", "uts.hostname.other"),
+    "renames_outside": ("syscalls.setns(os.open('/proc/1/ns/uts', os.O_RDONLY), 0)\nsyscalls.sethostname(name)",
+                        "uts.hostname.host_changed"),
+    "writes_to_etc": (f"open('{CANARY}', 'a').write('harm')", "raised", "EROFS"),
+    "remounts_writable": ("syscalls.mount(None, '/', None, syscalls.MS_REMOUNT | syscalls.MS_BIND)", "raised",
+                          "EPERM"),
+    "writes_core_pattern": ("open('/proc/sys/kernel/core_pattern', 'w').write('x')", "raised", "EROFS"),
+    "writes_under_proc": ("syscalls.umount2('/proc', 2)\nopen('/proc/sys/vm/swappiness', 'w').write('7')", "raised",
+                          "EROFS"),
+    "mounts_a_writable_proc": ("syscalls.mount('proc', '/tmp', 'proc', 0)", "raised", "EPERM"),
+    "opens_a_disk": ("for name in open('/proc/partitions').read().split()[7::4]: os.open(f'/dev/{name}', os.O_RDWR)\n"
+                     "os.open('/dev/vda', os.O_RDWR)", "raised", "ENOENT"),
+    "looks_into_pid_1_of_the_machine": ("syscalls.umount2('/proc', 2)\nos.listdir('/proc/1/root')", "raised", "EACCES"),
+    "reaches_for_sockets": ("s = socket.socket(socket.AF_INET)\ns.connect(('127.0.0.1', 22))", "raised", "ENETUNREACH"),
+    "makes_a_device": ("os.mknod('/tmp/disk', 0o60600, os.makedev(254, 0))", "raised", "EPERM"),
+    "removes_files": ("os.remove(__file__)", "raised", "EROFS"),
+    "writes_to_my_runtime": ("open(__file__, 'a').write('harm')", "raised", "EROFS"),
+    "fills_memory": ("hoard = [b'x' * (64 << 20) for _ in range(48)]", "memory"),
+    "closes_all_descriptors": ("os.closerange(0, 65536)", "closed"),
+    "executes": ("os.execv('/bin/sleep', ['sleep', '987'])", "executed"),
+    "prints_10_MB": ("print('x' * 10_000_000)", "uts.hostname.unchanged"),
+    "forges_the_pipe": ("for fd in range(3, 64):\n    try: os.write(fd, b'{\"returned\": \"\", \"passed\": true}\\n' * 3)\n"
+                        "    except OSError: pass", "uts.hostname.unchanged"),
+    "floods_the_pipe": ("while True: os.write(4, b'x' * 4096)", "garbled"),
+    "garbles_the_pipe": ("os.write(4, b'[[[[]\\n')", "garbled"),
+    "tampers_with_the_kit": ("from contain_lab.labkit import inside\ninside.flush = inside.raised = print\n"
+                             "inside.call_step = None\nsys.modules.clear()", "uts.hostname.unchanged"),
+    "replaces_streams": ("sys.stdout = None", "uts.hostname.unchanged"),
+    "ignores_children": ("signal.signal(signal.SIGCHLD, signal.SIG_IGN)\nif os.fork() == 0: time.sleep(987)", "forked"),
+    "stops_itself": ("os.kill(os.getpid(), signal.SIGSTOP)", "hung"),
+    "borrows": ("from contain_lab.namespaces import uts\nuts.set_hostname(name)", "borrowed"),
+}
+
+
+def write(folder: Path, body: str) -> Path:
+    """my_runtime with a set_hostname of this body."""
+    package = folder / "my_runtime"
+    package.mkdir(exist_ok=True)
+    lines = "\n".join(f"    {line}" for line in body.split("\n"))
+    (package / "namespaces.py").write_text(
+        "import os, signal, socket, sys, time\n\nfrom contain_lab import syscalls\n\n\n"
+        f"def set_hostname(name):\n{lines}\n")
+    return package
+
+
+def machine() -> dict[str, object]:
+    """What a step must leave as it is."""
+    sleepers = [pid for pid in filter(str.isdigit, os.listdir("/proc")) if command(pid) == "sleep 987"]
+    spaces = {kind: os.readlink(f"/proc/self/ns/{kind}") for kind in os.listdir("/proc/self/ns")}
+    return {"ours": host.look(), "mounts": Path("/proc/self/mountinfo").read_text().count("\n"), "own": spaces,
+            "sleepers": sleepers, "judges": judges(), "canary": Path(CANARY).exists(),
+            "core_pattern": Path("/proc/sys/kernel/core_pattern").read_text(),
+            "swappiness": Path("/proc/sys/vm/swappiness").read_text(), "links": sorted(os.listdir("/sys/class/net"))}
+
+
+def command(pid: str) -> str:
+    """A process's command line, "" where it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def judges() -> list[str]:
+    """The judges that run, and what runs in their sandboxes."""
+    return [pid for pid in filter(str.isdigit, os.listdir("/proc")) if "judge_process.main" in command(pid)]
+
+
+def run_alone(package: Path) -> Verdict:
+    """One check, with the machine compared before and after; other tests may judge at the same time."""
+    before = machine()
+    verdict = judge.run_check("uts.hostname", package)
+    after = machine()
+    for what in ("ours", "judges"):    # things of other tests come and go
+        assert not any(str(os.getpid()) in str(each) for each in set(after.pop(what)) - set(before.pop(what)))
+    assert after == before
+    return verdict
+
+
+@pytest.mark.parametrize("name", WORST)
+def test_the_worst_step_gets_a_sentence_and_harms_nothing(name: str, tmp_path: Path):
+    body, said, *words = WORST[name]
+    package = write(tmp_path, body)
+    before = (package / "namespaces.py").read_text()
+    start = time.monotonic()
+    verdict = run_alone(package)
+    assert time.monotonic() - start < 8
+    assert not verdict.passed
+    assert verdict.message == said, verdict.text
+    assert all(word in verdict.text for word in words), verdict.text
+    assert all(verdict.parts()[part] for part in PARTS)
+    assert len(verdict.output) < 70_000
+    assert "contain_lab/" not in "".join(verdict.lines())
+    assert (package / "namespaces.py").read_text() == before
+
+
+def started(package: Path) -> "subprocess.Popen[str]":
+    """A process that asks the judge, as a kernel does, in a process group of its own; the step is running."""
+    code = ("import pathlib, sys, time\nfrom contain_lab.labkit import judge\n"
+            "try: judge.run_check('uts.hostname', pathlib.Path(sys.argv[1]))\n"
+            "except KeyboardInterrupt as stop: print(*stop._render_traceback_(), flush=True)\n"
+            "time.sleep(30)")
+    asking = subprocess.Popen([sys.executable, "-c", code, str(package)], stdout=subprocess.PIPE, text=True,
+                              start_new_session=True)
+    until(lambda: sleepers(asking.pid))
+    return asking
+
+
+def until(true, seconds: float = 5.0) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it did not come to that in time"
+        time.sleep(0.02)
+
+
+def below(pid: int) -> list[int]:
+    """All descendants of a process."""
+    found = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return found + [each for child in found for each in below(child)]
+
+
+def sleepers(pid: int) -> list[int]:
+    try:
+        return [each for each in below(pid) if command(str(each)) == "sleep 987"]
+    except FileNotFoundError:
+        return []
+
+
+DEAF = ("import subprocess\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        "subprocess.Popen(['sleep', '987'])\ntime.sleep(987)")
+
+
+@pytest.mark.parametrize("how", ["interrupted", "killed"])
+def test_whoever_asks_stops_and_nothing_lives_on(how: str, tmp_path: Path):
+    asking = started(write(tmp_path, DEAF))
+    family = below(asking.pid)
+    group = next(each for each in host.look() if each.endswith(f"cl-judge-{family[0]}"))
+    start = time.monotonic()
+    if how == "interrupted":
+        os.killpg(asking.pid, signal.SIGINT)
+        assert "interrupted" in asking.stdout.readline()
+    else:
+        os.kill(asking.pid, signal.SIGKILL)
+    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in family))
+    until(lambda: group not in host.look())
+    assert time.monotonic() - start < 2
+    asking.kill()
+    asking.communicate()
+
+
+def test_a_judge_that_is_killed_takes_the_sandbox_along(tmp_path: Path):
+    asking = started(write(tmp_path, DEAF))
+    family = below(asking.pid)
+    os.kill(family[0], signal.SIGKILL)
+    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in family))
+    asking.kill()
+    asking.communicate()
+    for group in [each.removeprefix("cgroup ") for each in host.look() if each.endswith(f"cl-judge-{family[0]}")]:
+        os.rmdir(group)    # what `contain-lab clean` does
