@@ -217,11 +217,11 @@ show_namespaces({"this notebook": os.getpid(), "the container": box.pid})
 # is no call `create_container` in Linux, and no list of containers in the kernel. Container is a word of ours, for a
 # process that was started with care.
 #
-# `lsns` of util-linux reads `/proc/*/ns` of all processes, and knows no runtime by name. NPROCS says how many processes
-# share a namespace, COMMAND which was its first. Our box is among them, and so would be those of Docker:
+# `lsns` of util-linux reads `/proc/*/ns` of all processes, and knows no runtime by name. Without an option it lists all
+# namespaces of the machine, those of Docker's containers among them. We keep those whose first process is our `sleep`:
 
-# %% id="lsns" kind="In the wild" tags=["nbval-ignore-output"]
-# !lsns --type pid --output TYPE,NPROCS,COMMAND | cut -c1-80
+# %% id="lsns" kind="In the wild"
+# !lsns --task {box.pid} --output TYPE,COMMAND | grep sleep | sort
 
 # %% [markdown] id="doctor"
 # What this machine can do is for `doctor` to say. Where a lab cannot run, it says why, and the way out:

@@ -116,7 +116,7 @@ print(getsource(uts.set_domainname))
 
 # %% [markdown] id="try-check"
 # The trial shows the system calls that you made. The check below does more: it runs your step in a fresh process, stops
-# it there, and looks at it from outside, with other names than you would guess. If it fails, it says what it saw, what
+# it there, and asks the kernel from outside, with a name drawn at random. If it fails, it says what it saw, what
 # it expected, why that matters, and where to look. Stuck? `hint("uts.hostname")` helps a little; call it again for more.
 
 # %% id="check-hostname" check="uts.hostname"
@@ -220,14 +220,14 @@ reveal("uts-errno")
 # namespace keeps the *machine's* name out of reach, the missing capability keeps the *container's* name as it was set.
 #
 # **Half-built.** `--break STEP` stops after a step and opens a shell in what is there by then. We break after
-# `set_hostname`, and ask for the name and for the number of entries in the root folder:
+# `set_hostname`, and ask for the name, and for a folder that only the host has:
 
 # %% id="break-half" kind="Break it"
-# !echo "hostname; ls -d /proc /root" | contain-lab run --rm --break set_hostname --hostname box busybox true
+# !echo "hostname; ls -d /var/lib/contain_lab" | contain-lab run --rm --break set_hostname --hostname box busybox true
 
 # %% [markdown] id="break-half-explained"
-# The name is `box` already, and the files are still the host's: root comes later in the plan. A namespace that is not
-# unshared yet is shared.
+# The name is `box` already, and the files are still the host's: the root comes later in the plan. **What is not unshared
+# yet is shared.**
 #
 # ## Measure
 
@@ -285,14 +285,18 @@ print("the same UTS namespace" if mine == theirs else "two UTS namespaces")
 # !contain-lab intruder --only hostname --with my_runtime
 
 # %% [markdown] id="podman"
-# `export` writes a program, an OCI runtime made of your steps and, where you have none yet, of ours. The first name that
-# is printed at its start is yours. Podman takes it in the place of crun:
+# `export` writes a program: an OCI runtime, made of your steps and, where you have none yet, of ours. Podman takes it in
+# the place of crun. Where Podman is installed, type this in a terminal, in the folder of this notebook:
 #
 # ```console
-# podman run --rm --runtime "$PWD/my-runtime" --hostname box docker.io/library/busybox hostname
+# podman --runtime "$PWD/my-runtime" run --rm --hostname box --security-opt seccomp=unconfined \
+#   --rootfs /var/lib/contain_lab/images/busybox/rootfs:O hostname
 # ```
+#
+# It prints `box`, and the process that called sethostname was yours. (`seccomp=unconfined`: Podman would ask for a filter
+# of system calls, too, and that is lab 17. `:O` lets the container write into a layer above the image.)
 
-# %% id="export" kind="Run"
+# %% id="export" kind="Run" tags=["nbval-ignore-output"]
 # !contain-lab export my_runtime -o ./my-runtime
 
 # %% [markdown] id="clean"

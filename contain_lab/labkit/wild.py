@@ -52,11 +52,12 @@ def _strace(runtime: str, bundle: str) -> str:
         said = (done.stderr or done.stdout).strip().splitlines()[-1]
         return f"{os.path.basename(runtime)} does not run here: {said}"
     with open(f"{bundle}/trace", encoding="utf-8") as file:
-        return f"the container printed: {done.stdout.strip()}\n" + "\n".join(_worth(file.read()))
+        lines = _worth(file.read(), os.path.basename(bundle))
+    return "\n".join([f"the container printed: {done.stdout.strip()}", *lines])
 
 
-def _worth(trace: str) -> list[str]:
-    """The lines of a trace that are of namespaces and names, without process ids and environments."""
+def _worth(trace: str, name: str) -> list[str]:
+    """The lines of a trace that are of namespaces and names, without what differs from run to run."""
     lines = [re.sub(r"^\d+\s+", "", line) for line in trace.splitlines() if WORTH.search(line)]
     noise = r", 0x[0-9a-f]+ /\* \d+ vars \*/|, NULL|\s+<unfinished.*>"
-    return [re.sub(noise, "", line)[:110] for line in lines]
+    return [re.sub(r"= \d\d+$", "= PID", re.sub(noise, "", line).replace(name, "box"))[:110] for line in lines]
