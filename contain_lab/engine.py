@@ -5,6 +5,7 @@ own, in mount, UTS and IPC namespaces of its own, and this one clears up after i
 """
 
 import os
+import select
 import signal
 
 from contain_lab import capabilities, cgroups, files, image, namespaces, spec, steps, syscalls, trace
@@ -27,6 +28,8 @@ def prepare(image_name: str, command: list[str], hostname: str = "", terminal: b
 
     command: program and arguments; [] for the image's own. Errors: NotFound for the image.
     """
+    if os.geteuid() != 0:
+        raise ContainLabError("containers need privileges, and this is an ordinary user", "run as root, with sudo")
     found = image.find(image_name)
     settings = found.config.get("config") or {}
     args = command or [*(settings.get("Entrypoint") or []), *(settings.get("Cmd") or ["sh"])]
@@ -50,7 +53,8 @@ def run(plan: Plan, interactive: bool = False) -> int:
 
     interactive: whether it has our input. Errors: ContainLabError.
     """
-    verbs.sweep(runs_root())
+    verbs.sweep(runs_root(), tries=1)
+    os.umask(0o022)  # a person's own would be seen in the container's root
     if not interactive:
         attach.close_input()
     front = attach.Foreground(bool(plan.config["process"]["terminal"]))
@@ -67,6 +71,8 @@ def run_apart(plan: Plan, interactive: bool, report: "Callable[[Exception], int]
     process went away without a word.
     """
     hear, say = os.pipe()
+    syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
+    others = children()
     pid = os.fork()
     if pid == 0:
         os._exit(_apart(plan, interactive, report, say))
@@ -74,11 +80,26 @@ def run_apart(plan: Plan, interactive: bool, report: "Callable[[Exception], int]
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other process gets it too, and passes it on
     status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     signal.signal(signal.SIGINT, before)
+    end_orphans(others)
     verbs.sweep(runs_root())
-    if os.read(hear, 1) == b"d":
+    if select.select([hear], [], [], 0)[0] and os.read(hear, 1) == b"d":
         return status
     raise ContainLabError("the runtime's process went away without a word, in a step on the parent's side",
                           "a step must return: it may not exit or execute a program")
+
+
+def children() -> set[int]:
+    """The child processes of this one. man: proc_pid_task(5)."""
+    return {int(pid) for task in os.listdir("/proc/self/task")
+            for pid in files.get(f"/proc/self/task/{task}/children").split()}
+
+
+def end_orphans(others: set[int]) -> None:
+    """End what a step on the parent's side left running: it has become a child of ours."""
+    while left := children() - others:
+        for pid in left:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
 
 
 def _apart(plan: Plan, interactive: bool, report: "Callable[[Exception], int]", say: int) -> int:
@@ -114,7 +135,9 @@ def change(plan: Plan, package: str = "", skipped: tuple[str, ...] = (), failing
     for wanted in skipped:
         steps.skip(rows, wanted)
     for wanted in failing:
-        name, _, number = wanted.partition("=")
+        name, equals, number = wanted.partition("=")
+        if not equals:
+            raise UsageError(f"--fail {wanted}: an errno is due", f"--fail {wanted}=EPERM")
         steps.fail(rows, name, errno_of(number))
     if broken:
         steps.break_at(rows, broken, attach.open_shell)
@@ -127,7 +150,7 @@ def errno_of(name: str) -> int:
 
     number = getattr(errno, name, None) if name[:1] == "E" else None
     if not isinstance(number, int):
-        raise UsageError(f"errno {name or 'missing'}: no such error", "--fail STEP=EPERM; errno(3) lists the names")
+        raise UsageError(f"errno {name}: no such error", "--fail STEP=EPERM; errno(3) lists the names")
     return number
 
 
@@ -180,9 +203,13 @@ def _describe_step(room: "ModuleType", name: str) -> "trace.Describe":
 
 # ---- clearing up
 
-def clean() -> list[str]:
-    """Remove what killed commands left: states, layers, groups, half-made images; a line for each thing removed."""
-    removed = [f"container {name}" for root in (runs_root(), "/run/contain_lab/oci") for name in verbs.sweep(root)]
+def clean() -> tuple[list[str], list[str]]:
+    """Remove what killed commands left: states, layers, groups, half-made images.
+
+    Returns a line for each thing removed, and one for each that could not be.
+    """
+    swept = [verbs.sweep(root) for root in (runs_root(), "/run/contain_lab/oci")]
+    removed = [f"container {name}" for names, _ in swept for name in names]
     removed += [f"image in the making {name}" for name in image.sweep()]
-    return removed
+    return removed, [line for _, failed in swept for line in failed]
 

@@ -9,11 +9,16 @@ import sys
 
 from contain_lab.errors import ContainLabError, UsageError, explain
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from contain_lab.container.launch import Child, Loop
+
 NAME = "contain-lab-runtime"
 DEFAULT_ROOT = "/run/contain_lab/oci"
 USAGE = f"""usage: {NAME} [--root DIR] [--log FILE] [--log-format text|json] COMMAND
 
   create [--bundle DIR] [--pid-file FILE] [--console-socket PATH] ID   make a container, up to the user's program
+  run [--detach] ...        the options of create: create, start, wait and delete in one
   start ID                  let the user's program begin
   state ID                  the state, as JSON
   kill [--all] ID [SIGNAL]  send a signal (TERM)
@@ -24,6 +29,8 @@ USAGE = f"""usage: {NAME} [--root DIR] [--log FILE] [--log-format text|json] COM
 COMMANDS = {
     "create": (("--bundle", "--pid-file", "--console-socket", "--preserve-fds"),
                ("--no-pivot", "--no-new-keyring"), 1, 1),
+    "run": (("--bundle", "--pid-file", "--console-socket", "--preserve-fds"),
+            ("--no-pivot", "--no-new-keyring", "--detach"), 1, 1),
     "start": ((), (), 1, 1),
     "state": ((), (), 1, 1),
     "kill": ((), ("--all",), 1, 2),
@@ -31,7 +38,7 @@ COMMANDS = {
 }
 GLOBAL = (("--root", "--log", "--log-format", "--criu", "--rootless", "--cgroup-manager"),
           ("--debug", "--systemd-cgroup"))
-SHORT = {"-b": "--bundle", "-f": "--force", "-a": "--all", "-v": "--version", "-h": "--help"}
+SHORT = {"-d": "--detach", "-b": "--bundle", "-f": "--force", "-a": "--all", "-v": "--version", "-h": "--help"}
 
 
 def read_options(words: list[str], valued: tuple[str, ...], flags: tuple[str, ...]) -> dict[str, str]:
@@ -95,8 +102,8 @@ def dispatch(options: dict[str, str], words: list[str]) -> int:
     if "--systemd-cgroup" in options:
         raise ContainLabError("--systemd-cgroup: this runtime talks to no systemd", "use the cgroupfs manager")
     os.umask(0o022)
-    globals()[f"do_{command}"](options.get("--root") or DEFAULT_ROOT, given, *words)
-    return 0
+    code = globals()[f"do_{command}"](options.get("--root") or DEFAULT_ROOT, given, *words)
+    return code or 0
 
 
 # ---- the commands
@@ -110,6 +117,29 @@ def do_create(root: str, given: dict[str, str], name: str) -> None:
     bundle = os.path.abspath(given.get("--bundle") or ".")
     config = verbs.load(bundle)
     verbs.create(root, name, config, bundle, given.get("--pid-file", ""), given.get("--console-socket", ""))
+
+
+def do_run(root: str, given: dict[str, str], name: str) -> int:
+    """run: create, start, wait and delete; --detach: create and start."""
+    from contain_lab import files, spec
+    from contain_lab.container import attach, state, verbs
+    from contain_lab.container.plan import Plan
+
+    if "--detach" in given or "--console-socket" in given:
+        do_create(root, given, name)
+        verbs.start(root, name)
+        return 0
+    bundle = os.path.abspath(given.get("--bundle") or ".")
+    config = verbs.load(bundle)
+    plan = Plan(config, spec.root_path(config, bundle), f"{root}/{state.check_id(name)}", waits=False)
+    front = attach.Foreground(bool(config["process"].get("terminal")))
+
+    def serve(loop: "Loop", child: "Child") -> int:
+        if given.get("--pid-file"):
+            files.write(given["--pid-file"], str(child.pid), 0o644)
+        return front.serve(loop, child)
+
+    return verbs.run(plan, serve, front.socket, front.loop, bundle)
 
 
 def do_start(root: str, given: dict[str, str], name: str) -> None:

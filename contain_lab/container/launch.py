@@ -99,8 +99,8 @@ def launch(plan: "Plan", done: "list[Row]", loop: Loop, terminal: int = -1) -> C
     if pid == 0:
         os.close(up)
         os.close(down)  # so that a parent that goes away is heard
-        values = {PARENT: parent, CONSOLE: terminal, FIFO: fifo, LOCK: state.held[plan.folder]}
-        run_child(plan, tell, hear, values if plan.waits else {**values, FIFO: -1, LOCK: -1})
+        run_child(plan, tell, hear, {PARENT: parent, CONSOLE: terminal, FIFO: fifo if plan.waits else -1,
+                                     LOCK: state.held[plan.folder]})
     for handle in (tell, hear, fifo):
         os.close(handle)
     child = Child(pid, up, down)

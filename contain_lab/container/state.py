@@ -1,12 +1,12 @@
 """What is kept of a container between two commands: a directory with its state, a fifo and a lock.
 
 <root>/<id>/state.json   pid, the time it started, bundle, annotations, and the rows that undo what was made
-<root>/<id>/planned.json the rows that would undo all that the plan makes: what a killed command leaves is found here
+<root>/<id>/planned.json the rows that would undo all that the plan makes, until it is made: what a killed command leaves
 <root>/<id>/start        the fifo that `start` writes to
 <root>/<id>/lock         held (flock) by create, and by the process that waits to be started
 
 The lock tells the truth when a file cannot: held with a living process it is `created`, free it is `running`; and a
-directory whose lock is free and that has no state.json is what a killed `create` left.
+directory whose lock is free and that has no state.json, or still a planned.json, is what a killed `create` left.
 """
 
 import os
@@ -76,11 +76,18 @@ def write_planned(folder: str, rows: "list[Row]") -> None:
         {"undo": [[room.__name__, step, list(args)] for room, step, args in undo]}))
 
 
-def planned(folder: str) -> "list[list[Any]]":
-    """The rows that undo what a killed command may have made; at least the one that removes its directory."""
+def undo_of(root: str, name: str) -> "list[list[Any]]":
+    """The rows that undo what a killed command made, or may have made; at least the one that removes its directory."""
+    for file in ("state", "planned"):
+        if os.path.exists(f"{root}/{name}/{file}.json"):
+            return list(files.read_json(f"{root}/{name}/{file}.json")["undo"])
+    return [[__name__, "remove_state", [f"{root}/{name}"]]]
+
+
+def remove_planned(folder: str) -> None:
+    """All is made, and state.json says how it is undone."""
     if os.path.exists(f"{folder}/planned.json"):
-        return list(files.read_json(f"{folder}/planned.json")["undo"])
-    return [[__name__, "remove_state", [folder]]]
+        os.unlink(f"{folder}/planned.json")
 
 
 def read_state(root: str, name: str) -> "State":
@@ -109,7 +116,7 @@ def status(root: str, state: "State") -> str:
     if start_time(state["pid"]) != state["started"]:
         return "stopped"
     try:
-        lock = files.lock(f"{root}/{state['id']}/lock")
+        lock = files.lock(f"{root}/{state['id']}/lock", shared=True)
     except FileNotFoundError:
         return "stopped"
     if lock is None:
@@ -119,16 +126,22 @@ def status(root: str, state: "State") -> str:
 
 
 def stale(root: str) -> list[str]:
-    """The names below a root that a killed command left: no state, and nobody holds the lock."""
+    """The names below a root that a killed command left: never finished, and nobody holds the lock."""
     names = os.listdir(root) if os.path.isdir(root) else []
-    return [name for name in names if not os.path.exists(f"{root}/{name}/state.json") and not _held(f"{root}/{name}")]
+    return [name for name in names if _unfinished(f"{root}/{name}") and (lock := seize(root, name)) is not None
+            and os.close(lock) is None]
 
 
-def _held(folder: str) -> bool:
-    if not os.path.exists(f"{folder}/lock"):
-        return False
-    lock = files.lock(f"{folder}/lock")
-    if lock is None:
-        return True
-    os.close(lock)
-    return False
+def _unfinished(folder: str) -> bool:
+    parent, name = os.path.split(folder)
+    if name.startswith("."):  # about to get its name, by the process whose number it ends with
+        return not os.path.exists(f"/proc/{name.rpartition('.')[2]}")
+    return os.path.exists(f"{folder}/planned.json") or not os.path.exists(f"{folder}/state.json")
+
+
+def seize(root: str, name: str) -> int | None:
+    """Take the lock of a directory that a killed command left, so that one alone removes it; None where it is held."""
+    try:
+        return files.lock(f"{root}/{name}/lock")
+    except (FileNotFoundError, NotADirectoryError):
+        return None

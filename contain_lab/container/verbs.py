@@ -9,7 +9,7 @@ import time
 
 from contain_lab import files, steps
 from contain_lab.container import state
-from contain_lab.errors import ContainLabError, InvalidConfig, NotFound, WrongState
+from contain_lab.errors import ContainLabError, InvalidConfig, NotFound, WrongState, explain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,13 +51,14 @@ def create(root: str, name: str, config: "Config", bundle: str, pid_file: str = 
             if pid_file:
                 files.write(pid_file, str(child.pid), 0o644)
             release(child, loop)
+            state.remove_planned(plan.folder)
             forget(plan.folder)
         except BaseException:
             child.kill()
             raise
     except BaseException:
-        forget(plan.folder)
         undo(name, done)
+        forget(plan.folder)
         raise
 
 
@@ -72,17 +73,21 @@ def open_socket(config: "Config", console_socket: str) -> int:
 
 
 def forget(folder: str) -> None:
-    """Let go of the lock of a state directory, and take its state away, for `undo` to remove the rest."""
+    """Let go of the lock of a state directory: when all is made, or all is undone."""
     handle = state.held.pop(folder, 0)
     if handle:
         os.close(handle)
 
 
-def describe(name: str, pid: int, config: "Config", bundle: str, done: "list[Row]") -> "dict[str, Any]":
-    """What is kept of a container, with the rows that undo what was made of it."""
+def describe(name: str, pid: int, config: "Config", bundle: str, done: "list[Row]",
+             owner: "tuple[int, int] | None" = None) -> "dict[str, Any]":
+    """What is kept of a container, with the rows that undo what was made of it.
+
+    owner: pid and start time of the `run` that stays with it and removes it; None where an engine will delete it.
+    """
     return {
         "ociVersion": config["ociVersion"], "id": name, "pid": pid, "started": state.start_time(pid),
-        "bundle": os.path.abspath(bundle), "annotations": config.get("annotations") or {},
+        "bundle": os.path.abspath(bundle), "annotations": config.get("annotations") or {}, "owner": owner,
         "undo": [[room.__name__, step, list(args)] for room, step, args, *_ in done],
     }
 
@@ -93,10 +98,11 @@ def start(root: str, name: str) -> None:
     now = state.status(root, kept)
     if now != "created":
         raise WrongState(f"container {name}: it is {now}, and only a created one can be started")
+    state.remove_planned(f"{root}/{name}")
     fifo = os.open(f"{root}/{name}/start", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     os.write(fifo, b"s")
     os.close(fifo)
-    handle = files.lock(f"{root}/{name}/lock", wait=True)  # it is free once execve has closed it
+    handle = files.lock(f"{root}/{name}/lock", wait=True, shared=True)  # it is free once execve has closed it
     if handle is not None:
         os.close(handle)
 
@@ -131,6 +137,8 @@ def _signal(kept: "dict[str, Any]", number: int) -> None:
 
 def delete(root: str, name: str, force: bool = False) -> None:
     """Remove what is left of a container. force: end it first; and one that does not exist is no error."""
+    if state.check_id(name) in sweep(root, only=name)[0]:
+        return
     try:
         kept = state.read_state(root, name)
     except NotFound:
@@ -141,7 +149,7 @@ def delete(root: str, name: str, force: bool = False) -> None:
         if not force and state.status(root, kept) == "running":
             raise WrongState(f"container {name}: it is running", "kill it first, or delete --force")
         end(kept)
-    undo_kept(kept)
+    undo_kept(name, kept["undo"])
 
 
 def end(kept: "dict[str, Any]") -> None:
@@ -161,14 +169,14 @@ def end(kept: "dict[str, Any]") -> None:
     os.close(pidfd)
 
 
-def undo_kept(kept: "dict[str, Any]") -> None:
-    """Undo what was made of a container, as its state has it."""
-    undo(kept["id"], [(__import__(room, fromlist=["_"]), step, tuple(args)) for room, step, args in kept["undo"]])
+def undo_kept(name: str, rows: "list[list[Any]]", tries: int = 100) -> None:
+    """Undo what was made of a container, as its directory has it: [[room, step, arguments]]."""
+    undo(name, [(__import__(room, fromlist=["_"]), step, tuple(args)) for room, step, args in rows], tries)
 
 
-def undo(name: str, rows: "list[Row]") -> None:
+def undo(name: str, rows: "list[Row]", tries: int = 100) -> None:
     """Undo rows, the last first; the state directory, which came first, goes last. Errors: what could not be undone."""
-    for _ in range(100):
+    for _ in range(tries):
         failed = steps.undo(rows[1:])
         if not failed:
             steps.undo(rows[:1])
@@ -179,7 +187,8 @@ def undo(name: str, rows: "list[Row]") -> None:
 
 # ---- run: create, start, wait and delete in one
 
-def run(plan: "Plan", serve: "Callable[[Loop, Child], int]", terminal: int = -1, loop: "Loop | None" = None) -> int:
+def run(plan: "Plan", serve: "Callable[[Loop, Child], int]", terminal: int = -1, loop: "Loop | None" = None,
+        bundle: str = "/") -> int:
     """Run a container in the foreground, and leave nothing of it; its exit code, 128 and the signal where one ended it.
 
     serve: turns the loop until the child has ended, and returns its wait status; it passes signals and terminal on.
@@ -191,6 +200,10 @@ def run(plan: "Plan", serve: "Callable[[Loop, Child], int]", terminal: int = -1,
     try:
         child = launch(plan, done, loop, terminal)
         try:
+            owner = (os.getpid(), state.start_time(os.getpid()))
+            name = os.path.basename(plan.folder)
+            state.write_state(plan.folder, describe(name, child.pid, plan.config, bundle, done, owner))
+            forget(plan.folder)
             code = os.waitstatus_to_exitcode(serve(loop, child))
         except BaseException:
             child.kill()
@@ -199,14 +212,25 @@ def run(plan: "Plan", serve: "Callable[[Loop, Child], int]", terminal: int = -1,
             raise child.failure
         return 128 - code if code < 0 else code
     finally:
-        forget(plan.folder)
         undo(os.path.basename(plan.folder), done)
+        forget(plan.folder)
 
 
-def sweep(root: str) -> list[str]:
-    """Remove what killed commands left below a root: their names. What one has left stops no other's removal."""
-    removed = []
+def sweep(root: str, only: str = "", tries: int = 100) -> tuple[list[str], list[str]]:
+    """Remove what killed commands left below a root: (names, what could not be removed, and why).
+
+    only: this name alone. What one has left stops no other's removal; whoever uses a directory keeps it.
+    """
+    removed, failed = [], []
     for name in state.stale(root):
-        undo_kept({"id": name, "undo": state.planned(f"{root}/{name}")})
-        removed.append(name)
-    return removed
+        lock = state.seize(root, name) if only in ("", name) else None
+        if lock is None:
+            continue
+        try:
+            undo_kept(name, state.planned(f"{root}/{name}"), tries)
+            removed.append(name)
+        except (ContainLabError, OSError) as error:
+            failed.append(explain(error)[0])
+        finally:
+            os.close(lock)
+    return removed, failed
