@@ -89,7 +89,7 @@ def run_apart(plan: Plan, interactive: bool, report: "Callable[[Exception], int]
 
 
 def children() -> set[int]:
-    """The child processes of this one. man: proc_pid_task(5)."""
+    """The child processes of this one. man: proc_tid_children(5)."""
     return {int(pid) for task in os.listdir("/proc/self/task")
             for pid in files.get(f"/proc/self/task/{task}/children").split()}
 

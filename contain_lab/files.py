@@ -74,11 +74,14 @@ def get(path: str) -> str:
 
 # ---- locks
 
-def lock(path: str, wait: bool = False) -> int | None:
-    """Take the lock of a file, made if it is not there: its descriptor, or None where another holds it (flock(2))."""
+def lock(path: str, wait: bool = False, shared: bool = False) -> int | None:
+    """Take the lock of a file, made if it is not there: its descriptor, or None where another holds it (flock(2)).
+
+    shared: only ask whether it is free; those who ask at the same time do not see each other.
+    """
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
     except BlockingIOError:
         os.close(handle)
         return None

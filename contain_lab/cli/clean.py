@@ -3,6 +3,7 @@
 import argparse
 
 from contain_lab import engine
+from contain_lab.errors import ContainLabError
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -11,9 +12,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Sweep, and say what was removed."""
-    removed = engine.clean()
+    removed, failed = engine.clean()
     for line in removed:
         print(f"removed {line}")
+    if failed:
+        raise ContainLabError(failed[0], f"{len(failed)} could not be removed: end what uses them, and try again")
     if not removed:
         print("nothing was left behind")
     return 0

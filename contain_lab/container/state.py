@@ -76,12 +76,11 @@ def write_planned(folder: str, rows: "list[Row]") -> None:
         {"undo": [[room.__name__, step, list(args)] for room, step, args in undo]}))
 
 
-def undo_of(root: str, name: str) -> "list[list[Any]]":
-    """The rows that undo what a killed command made, or may have made; at least the one that removes its directory."""
-    for file in ("state", "planned"):
-        if os.path.exists(f"{root}/{name}/{file}.json"):
-            return list(files.read_json(f"{root}/{name}/{file}.json")["undo"])
-    return [[__name__, "remove_state", [f"{root}/{name}"]]]
+def planned(folder: str) -> "list[list[Any]]":
+    """The rows that undo what a killed command may have made; at least the one that removes its directory."""
+    if os.path.exists(f"{folder}/planned.json"):
+        return list(files.read_json(f"{folder}/planned.json")["undo"])
+    return [[__name__, "remove_state", [folder]]]
 
 
 def remove_planned(folder: str) -> None:
@@ -126,22 +125,40 @@ def status(root: str, state: "State") -> str:
 
 
 def stale(root: str) -> list[str]:
-    """The names below a root that a killed command left: never finished, and nobody holds the lock."""
+    """The names below a root that killed commands left: never finished, or whose owner is gone; and nobody has them."""
     names = os.listdir(root) if os.path.isdir(root) else []
-    return [name for name in names if _unfinished(f"{root}/{name}") and (lock := seize(root, name)) is not None
-            and os.close(lock) is None]
+    return [name for name in names if _unfinished(f"{root}/{name}") and not _held(f"{root}/{name}/lock")]
 
 
 def _unfinished(folder: str) -> bool:
-    parent, name = os.path.split(folder)
-    if name.startswith("."):  # about to get its name, by the process whose number it ends with
+    name = os.path.basename(folder)
+    if name.startswith("."):  # about to get its name, from the process whose number it ends with
         return not os.path.exists(f"/proc/{name.rpartition('.')[2]}")
-    return os.path.exists(f"{folder}/planned.json") or not os.path.exists(f"{folder}/state.json")
+    if os.path.exists(f"{folder}/planned.json"):
+        return True
+    try:
+        owner: list[int] | None = files.read_json(f"{folder}/state.json").get("owner")
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    return owner is not None and start_time(owner[0]) != owner[1]
+
+
+def _held(path: str) -> bool:
+    if not os.path.exists(path):
+        return False
+    lock = files.lock(path, shared=True)
+    if lock is not None:
+        os.close(lock)
+    return lock is None
 
 
 def seize(root: str, name: str) -> int | None:
-    """Take the lock of a directory that a killed command left, so that one alone removes it; None where it is held."""
+    """Take the lock of a directory that a killed command left, so that one alone removes it; None where it is in use."""
     try:
-        return files.lock(f"{root}/{name}/lock")
+        lock = files.lock(f"{root}/{name}/lock")
     except (FileNotFoundError, NotADirectoryError):
         return None
+    if lock is not None and not _unfinished(f"{root}/{name}"):  # it was finished since it was looked at
+        os.close(lock)
+        return None
+    return lock

@@ -79,15 +79,11 @@ def forget(folder: str) -> None:
         os.close(handle)
 
 
-def describe(name: str, pid: int, config: "Config", bundle: str, done: "list[Row]",
-             owner: "tuple[int, int] | None" = None) -> "dict[str, Any]":
-    """What is kept of a container, with the rows that undo what was made of it.
-
-    owner: pid and start time of the `run` that stays with it and removes it; None where an engine will delete it.
-    """
+def describe(name: str, pid: int, config: "Config", bundle: str, done: "list[Row]") -> "dict[str, Any]":
+    """What is kept of a container, with the rows that undo what was made of it."""
     return {
         "ociVersion": config["ociVersion"], "id": name, "pid": pid, "started": state.start_time(pid),
-        "bundle": os.path.abspath(bundle), "annotations": config.get("annotations") or {}, "owner": owner,
+        "bundle": os.path.abspath(bundle), "annotations": config.get("annotations") or {},
         "undo": [[room.__name__, step, list(args)] for room, step, args, *_ in done],
     }
 
@@ -156,6 +152,8 @@ def end(kept: "dict[str, Any]") -> None:
     """Kill a container's process, and wait until it is gone (a zombie is gone: its parent will see to it)."""
     import select
 
+    if state.start_time(kept["pid"]) != kept["started"]:
+        return
     try:
         pidfd = os.pidfd_open(kept["pid"])
         _signal(kept, SIGKILL)
@@ -187,8 +185,7 @@ def undo(name: str, rows: "list[Row]", tries: int = 100) -> None:
 
 # ---- run: create, start, wait and delete in one
 
-def run(plan: "Plan", serve: "Callable[[Loop, Child], int]", terminal: int = -1, loop: "Loop | None" = None,
-        bundle: str = "/") -> int:
+def run(plan: "Plan", serve: "Callable[[Loop, Child], int]", terminal: int = -1, loop: "Loop | None" = None) -> int:
     """Run a container in the foreground, and leave nothing of it; its exit code, 128 and the signal where one ended it.
 
     serve: turns the loop until the child has ended, and returns its wait status; it passes signals and terminal on.
@@ -203,6 +200,7 @@ def run(plan: "Plan", serve: "Callable[[Loop, Child], int]", terminal: int = -1,
             owner = (os.getpid(), state.start_time(os.getpid()))
             name = os.path.basename(plan.folder)
             state.write_state(plan.folder, describe(name, child.pid, plan.config, bundle, done, owner))
+            state.remove_planned(plan.folder)
             forget(plan.folder)
             code = os.waitstatus_to_exitcode(serve(loop, child))
         except BaseException:
@@ -227,7 +225,9 @@ def sweep(root: str, only: str = "", tries: int = 100) -> tuple[list[str], list[
         if lock is None:
             continue
         try:
-            undo_kept(name, state.planned(f"{root}/{name}"), tries)
+            if os.path.exists(f"{root}/{name}/state.json"):
+                end(state.read_state(root, name))
+            undo_kept(name, state.undo_of(root, name), tries)
             removed.append(name)
         except (ContainLabError, OSError) as error:
             failed.append(explain(error)[0])
