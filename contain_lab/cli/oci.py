@@ -139,7 +139,7 @@ def do_run(root: str, given: dict[str, str], name: str) -> int:
             files.write(given["--pid-file"], str(child.pid), 0o644)
         return front.serve(loop, child)
 
-    return verbs.run(plan, serve, front.socket, front.loop, bundle)
+    return verbs.run(plan, serve, front.socket, front.loop)
 
 
 def do_start(root: str, given: dict[str, str], name: str) -> None:

@@ -197,11 +197,6 @@ def run(plan: "Plan", serve: "Callable[[Loop, Child], int]", terminal: int = -1,
     try:
         child = launch(plan, done, loop, terminal)
         try:
-            owner = (os.getpid(), state.start_time(os.getpid()))
-            name = os.path.basename(plan.folder)
-            state.write_state(plan.folder, describe(name, child.pid, plan.config, bundle, done, owner))
-            state.remove_planned(plan.folder)
-            forget(plan.folder)
             code = os.waitstatus_to_exitcode(serve(loop, child))
         except BaseException:
             child.kill()
@@ -227,7 +222,7 @@ def sweep(root: str, only: str = "", tries: int = 100) -> tuple[list[str], list[
         try:
             if os.path.exists(f"{root}/{name}/state.json"):
                 end(state.read_state(root, name))
-            undo_kept(name, state.undo_of(root, name), tries)
+            undo_kept(name, state.planned(f"{root}/{name}"), tries)
             removed.append(name)
         except (ContainLabError, OSError) as error:
             failed.append(explain(error)[0])
