@@ -5,6 +5,7 @@ man: execve(2), prlimit(2), close_range(2), chdir(2), umask(2).
 
 import fcntl
 import os
+from _signal import SIG_DFL, SIGPIPE, SIGXFSZ, signal
 
 from contain_lab import files, syscalls
 from contain_lab.container import trampoline
@@ -75,6 +76,8 @@ def close_descriptors(first: int) -> None:
 def execute(args: tuple[str, ...], env: tuple[str, ...], path: str, start: int, lock: int) -> None:
     """Become the user's program, once the container is started; what waits until then is no Python."""
     program = _find(args[0], path)
+    for number in (SIGPIPE, SIGXFSZ):  # Python ignores them, and what is ignored stays so after execve
+        signal(number, SIG_DFL)
     waiting = fcntl.fcntl(trampoline.open_sealed(), fcntl.F_DUPFD_CLOEXEC, 10)
     start, lock = (fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, 10) if each >= 0 else each for each in (start, lock))
     for place, each in ((3, start), (4, lock)):
