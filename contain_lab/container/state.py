@@ -125,7 +125,7 @@ def status(root: str, state: "State") -> str:
 
 
 def stale(root: str) -> list[str]:
-    """The names below a root that killed commands left: never finished, or whose owner is gone; and nobody has them."""
+    """The names below a root that killed commands left: never finished, and nobody has them."""
     names = os.listdir(root) if os.path.isdir(root) else []
     return [name for name in names if _unfinished(f"{root}/{name}") and not _held(f"{root}/{name}/lock")]
 
@@ -134,13 +134,7 @@ def _unfinished(folder: str) -> bool:
     name = os.path.basename(folder)
     if name.startswith("."):  # about to get its name, from the process whose number it ends with
         return not os.path.exists(f"/proc/{name.rpartition('.')[2]}")
-    if os.path.exists(f"{folder}/planned.json"):
-        return True
-    try:
-        owner: list[int] | None = files.read_json(f"{folder}/state.json").get("owner")
-    except (FileNotFoundError, NotADirectoryError):
-        return True
-    return owner is not None and start_time(owner[0]) != owner[1]
+    return os.path.exists(f"{folder}/planned.json") or not os.path.exists(f"{folder}/state.json")
 
 
 def _held(path: str) -> bool:
