@@ -140,7 +140,7 @@ def parse_json(text: str, name: str) -> "Json":
     """A JSON object. Errors: InvalidConfig that says `name`, line and column."""
     try:
         value, end = _scanner()(text, len(text) - len(text.lstrip()))
-    except (StopIteration, SystemError, ValueError, RecursionError):  # a scanner at the end of its text fails oddly
+    except (StopIteration, SystemError, TypeError, ValueError, RecursionError):  # oddly at its end, and at NaN
         value, end = None, 0
     if not isinstance(value, dict) or text[end:].strip():
         raise _malformed(text, name)

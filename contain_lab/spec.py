@@ -88,10 +88,10 @@ def _check_type(value: object, wanted: "Any", path: str) -> None:
             raise InvalidConfig(f"{path}: {_shown(value)} where {WORDS[wanted]} is due")
     elif isinstance(wanted, list):
         for number, inner in enumerate(_expect(value, list, path)):
-            _check_type(inner, wanted[0], f"{path}[{number}]")
+            _check_type(_present(inner, f"{path}[{number}]"), wanted[0], f"{path}[{number}]")
     elif isinstance(wanted, tuple):
         for name, inner in _expect(value, dict, path).items():
-            _check_type(inner, wanted[1], f"{path}.{name}")
+            _check_type(_present(inner, f"{path}.{name}"), wanted[1], f"{path}.{name}")
     else:
         for name, inner in _expect(value, dict, path).items():
             if name in wanted:
@@ -104,6 +104,13 @@ WORDS = {str: "text", int: "a whole number", bool: "true or false", list: "a lis
 def _expect(value: object, kind: type, path: str) -> "Any":
     if not isinstance(value, kind):
         raise InvalidConfig(f"{path or 'config.json'}: {_shown(value)} where {WORDS[kind]} is due")
+    return value
+
+
+def _present(value: object, path: str) -> object:
+    """null stands for what is left out; in a list, or in a map of any names, nothing can be left out."""
+    if value is None:
+        raise InvalidConfig(f"{path}: null where a value is due")
     return value
 
 
