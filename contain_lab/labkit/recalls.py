@@ -80,7 +80,7 @@ def two_numbers(draw: Random) -> dict[str, object]:
 
 def forks(draw: Random) -> dict[str, object]:
     """How many processes there are when each of them calls fork, some times in a row."""
-    times = draw.randint(2, 4)
+    times = draw.randint(3, 5)
     return {"times": times, "all": 2 ** times, "sum": times + 1, "double": 2 * times}
 
 

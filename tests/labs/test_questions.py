@@ -1,0 +1,165 @@
+"""Recall, Predict and Order: questions that fit their words, answers in letters, nothing that depends on a widget."""
+
+import itertools
+import os
+import random
+
+import pytest
+
+from contain_lab.labkit import predictions, puzzles, recalls, words
+from contain_lab.labkit.question import Question
+from contain_lab.labkit.sentence import Refused
+
+LABS = words.numbers()
+PREDICTS = [id for number in LABS for id in words.read(number).get("predict", {})]
+ORDERS = [id for number in LABS for id in words.read(number).get("order", {})]
+RECALLS = [(number, at) for number in LABS for at in range(len(words.read(number).get("recall", [])))]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+# ---- predict
+
+@pytest.mark.parametrize("id", PREDICTS)
+def test_a_prediction_has_one_right_choice_and_a_reason(id):
+    question = predictions.find(id)
+    assert question.right in question.letters()
+    assert len(set(question.choices)) == len(question.choices) >= 3
+    assert question.because.endswith(".")
+
+
+def test_a_choice_is_stored_and_set_beside_the_right_one(folder):
+    assert "choose, or type" in repr(predictions.predict("uts-copy"))
+    assert not os.listdir(folder)
+    assert "stored: a)" in repr(predictions.predict("uts-copy", "a"))
+    assert repr(predictions.reveal("uts-copy")).startswith("You predicted a. a is not right; b is: the host's name")
+    predictions.predict("uts-copy", " B ")
+    assert repr(predictions.reveal("uts-copy")).startswith("You predicted b. b is right.")
+    assert predictions._read() == {"uts-copy": {"first": "a", "last": "b"}}
+
+
+def test_nothing_stored_still_reveals(folder):
+    said = repr(predictions.reveal("uts-cost"))
+    assert said.startswith("No prediction is stored. c is right: the process, by far")
+    assert not os.listdir(folder)
+
+
+@pytest.mark.parametrize("letter", ["z", "ab", "1"])
+def test_another_letter_is_refused_and_stores_nothing(folder, letter):
+    with pytest.raises(Refused, match="there is none of this letter"):
+        predictions.predict("uts-copy", letter)
+    assert not os.listdir(folder)
+
+
+def test_an_unknown_id_names_those_that_there_are():
+    with pytest.raises(Refused, match="none of this name") as raised:
+        predictions.predict("uts-nothing")
+    assert "uts-copy" in raised.value.hint
+    assert raised.value._render_traceback_() == [raised.value.message, f"hint: {raised.value.hint}"]
+
+
+def test_the_buttons_do_what_the_letters_do(folder):
+    pytest.importorskip("ipywidgets")
+    box = predictions.predict("uts-copy").make()
+    question, choice, answer = box.children
+    assert "asks for the host name at once" in question.value
+    choice.value = "c"
+    assert predictions.stored("uts-copy") == "c"
+    assert "Your prediction is stored: c)" in answer.value
+    assert predictions.predict("uts-copy").make().children[1].value == "c"    # after a reload
+
+
+# ---- recall
+
+@pytest.mark.parametrize(("number", "at"), RECALLS)
+def test_a_recall_question_fits_its_numbers_whatever_they_are(number, at):
+    entry = words.read(number)["recall"][at]
+    for seed in range(40):
+        question = recalls.make(entry, random.Random(seed))
+        assert len(set(question.choices)) == len(entry["choices"])
+        assert not set("{}") & set(question.text() + question.because)
+        assert question.judge(question.right).startswith(f"{question.right} is right.")
+
+
+def test_a_seed_decides_and_another_asks_something_else():
+    first, again, others = recalls.ask("01", 1), recalls.ask("01", 1), recalls.ask("01", 2)
+    assert first == again != others
+    assert len({question.ask for question in first}) == 2
+    assert len({recalls.ask("01", seed)[0].text() for seed in range(30)}) > 15
+
+
+def test_recall_asks_of_earlier_labs_alone():
+    asked = {entry["ask"] for entry in words.read("00")["recall"]}
+    shown = {question.ask for seed in range(30) for question in recalls.ask("01", seed)}
+    assert all(any(each.split("{")[0] == one[:len(each.split("{")[0])] for each in asked) for one in shown)
+    with pytest.raises(Refused, match="no questions on earlier labs"):
+        recalls.recall("00")
+
+
+def test_two_letters_answer_both():
+    one, two = recalls.ask("01", 1)
+    wrong = next(letter for letter in two.letters() if letter != two.right)
+    said = repr(recalls.recall("01", f"{one.right} {wrong}")).split("\n")
+    assert said[0].startswith(f"1. {one.right} is right.")
+    assert f"2. {wrong} is not right; {two.right} is: " in "\n".join(said)
+    assert repr(recalls.recall("01", one.right + wrong)) == "\n".join(said)
+    with pytest.raises(Refused, match="1 letters for 2 questions"):
+        recalls.recall("01", "a")
+
+
+def test_the_button_asks_two_others():
+    pytest.importorskip("ipywidgets")
+    shown, others = recalls.recall("01").make().children
+    before = [each.children[0].value for each in shown.children]
+    others.click()
+    assert [each.children[0].value for each in shown.children] != before
+
+
+# ---- order
+
+@pytest.mark.parametrize("id", ORDERS)
+def test_only_the_accepted_orders_are_right(id):
+    puzzle = puzzles.find(id)
+    for right in puzzle.right:
+        assert puzzle.judge(" ".join(right)).startswith("Right")
+    letters = "".join(puzzle.lines)
+    assert letters not in puzzle.right    # it is shown in disorder
+    orders = ("".join(each) for each in itertools.permutations(letters, len(puzzle.right[0])))
+    assert all(puzzle.judge(each).startswith("Right") == (each in puzzle.right) for each in orders)
+    assert len(puzzle.why) == len(puzzle.lines) == len(set(puzzle.lines.values()))
+
+
+def test_an_order_is_told_its_first_wrong_line():
+    puzzle = puzzles.find("uts-start")
+    right = puzzle.right[0]
+    spare = next(letter for letter in puzzle.lines if letter not in right)
+    assert puzzle.judge(right[0] + spare) == (
+        f"The first line is right. Line 2 cannot be {spare} yet: {puzzle.why[spare]}")
+    assert puzzle.judge(right[:3]) == "The first 3 lines are right. Something is missing after them."
+    assert puzzle.judge(right[:2] + right[0]) == f"The first 2 lines are right. Line {right[0]} stands twice."
+    assert puzzle.judge(right[1] + right[0]).startswith(f"Line 1 cannot be {right[1]} yet: ")
+    with pytest.raises(Refused, match="no line has the letter 'x'"):
+        puzzle.judge("a x")
+
+
+def test_the_field_tries_an_order():
+    pytest.importorskip("ipywidgets")
+    puzzle = puzzles.find("uts-start")
+    _, field, answer = puzzles.order("uts-start").make().children
+    field.value = " ".join(puzzle.right[0])
+    assert answer.value.startswith("Right")
+    field.value = "x"
+    assert "no line has the letter" in answer.value
+
+
+# ---- a question
+
+def test_a_question_shows_text_wherever_there_is_no_widget():
+    question = Question("<b> or not?", ("x < y", "y"), "b", "So it is.")
+    assert question.text() == "<b> or not?\n  a) x < y\n  b) y"
+    shown = predictions.predict("uts-copy")
+    assert shown._repr_mimebundle_()["text/plain"] == repr(shown) == shown.text
