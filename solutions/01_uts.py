@@ -278,6 +278,12 @@ print("the same UTS namespace" if mine == theirs else "two UTS namespaces")
 # %% id="run-mine" kind="Run"
 # !contain-lab run --rm --with my_runtime --hostname box busybox hostname
 
+# %% [markdown] id="check-container-task"
+# The last check does the same, with a name that nobody knows before. It starts the container itself, and looks at its
+# process from outside, while the program in it runs.
+
+# %% id="check-container" check="uts.container"
+
 # %% [markdown] id="held"
 # And the attack from the beginning, against a container that your steps have made:
 

@@ -26,7 +26,7 @@ NEIGHBOUR = "the-neighbour"
 UNHEARD = 97  # exit code of a student's process that cannot report
 MEMORY = 1 << 30  # bytes of address space
 RLIMIT_CORE, RLIMIT_NPROC, RLIMIT_AS = 4, 6, 9
-SIGNALS = (1, 2, 3, 10, 12, 13, 15)
+SIGNALS = (1, 2, 3, 10, 12, 15)  # SIGPIPE stays ignored, as Python has it
 
 
 class Scene:
@@ -211,6 +211,21 @@ def withhold(ours: dict[str, str]) -> None:
             raise Borrowed(f"{name}: this is the package's own step: write yours")
 
         setattr(__import__(module, fromlist=["_"]), name, refuses)
+
+
+# ---- the judge's reader
+
+def read_names(pid: int, say: int) -> "NoReturn":
+    """Enter the UTS namespace of a process, and write its two names to a pipe, a zero byte between them."""
+    from contain_lab import files
+
+    try:
+        there = os.open(f"/proc/{pid}/ns/uts", os.O_RDONLY | os.O_CLOEXEC)
+        syscalls.setns(there, syscalls.CLONE_NEWUTS)
+        domain = files.get("/proc/sys/kernel/domainname").strip()
+        os.write(say, f"{os.uname().nodename}\0{domain}".encode(errors="replace"))
+    finally:
+        os._exit(0)
 
 
 # ---- what it says

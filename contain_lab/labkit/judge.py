@@ -111,8 +111,9 @@ def end(process: subprocess.Popen[str]) -> None:
 def told_values(values: dict[str, Any], package: Path, check: Check) -> dict[str, Any]:
     """The values of a message, with those that every message may use: step, file, error, line, lines."""
     step = str(values.get("step") or check.steps[0])
+    room = find_step(step if step in check.steps else check.steps[0])[1].room
     frames = [tuple(frame) for frame in values.get("frames") or []]
-    name = frames[-1][0] if frames else f"{find_step(step)[1].room}.py"
+    name = frames[-1][0] if frames else f"{room}.py"
     kind, said = str(values.get("raised") or ""), str(values.get("said") or "")
     error = said if kind in ("SyntaxError", "Unloadable") else f"{kind}: {said}".rstrip(": ")
     return {**values, "step": step, "file": f"{package.name}/{name}", "error": error,

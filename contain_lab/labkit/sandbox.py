@@ -54,7 +54,6 @@ PROCESSES = 64
 OUTPUT = 64 * 1024  # bytes that are kept of what a step prints
 LINE = 256 * 1024  # bytes of one answer of the student's process
 ALL = (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWCGROUP)
-KINDS = ("uts", "ipc", "mnt", "net", "pid_for_children", "cgroup", "user", "time_for_children")
 HIDDEN = ("/tmp", "/run", "/dev")  # covered by empty file systems
 SIGKILL = 9
 
@@ -167,9 +166,10 @@ class Sandbox:
 
     # ---- the student's process
 
-    def call(self, step: str, *args: object) -> "inside.Answer":
+    def call(self, step: str, *args: object, alone: bool = True) -> "inside.Answer":
         """Let the student's process call a step, and wait until it stands at the gate again: what it says of it.
 
+        alone: whether it is a failure when there are more processes afterwards.
         Errors: Failed with the id of what went wrong ("hung", "went_away", "forked", ...); not for an exception
         that the step raised: that is an answer, {"raised": type, ...}.
         """
@@ -180,7 +180,7 @@ class Sandbox:
         except BrokenPipeError:
             raise Failed("went_away", step=step, how=self._how()) from None
         answer = self.listen(step)
-        if set(self.processes()) - before:
+        if alone and set(self.processes()) - before:
             raise Failed("forked", step=step)
         return answer
 
@@ -256,7 +256,7 @@ class Sandbox:
             return Failed("garbled", step=step)
         if time.monotonic() >= end:
             return Failed("hung", step=step, seconds=f"{self.seconds:g}")
-        if not self.ended and self.executable() not in ("", os.readlink("/proc/self/exe")):
+        if not self.ended and self.program(self.student) not in ("", os.readlink("/proc/self/exe")):
             return Failed("executed", step=step)
         if not self.ended and select.select([self.told], [], [], 1)[0]:
             self._read(self.told)
@@ -275,20 +275,32 @@ class Sandbox:
     # ---- looking
 
     def namespaces(self, pid: int) -> dict[str, str]:
-        """The namespaces of a process: {"uts": "uts:[4026531838]", ...}."""
-        return {kind: os.readlink(f"/proc/{pid}/ns/{kind}") for kind in KINDS
-                if os.path.lexists(f"/proc/{pid}/ns/{kind}")}
+        """The namespaces of a process by kind: {"uts": "uts:[4026531838]", ...}.
+
+        "" for one that its next child will be the first to be in: unshare(CLONE_NEWPID).
+        """
+        found = {}
+        for kind in os.listdir(f"/proc/{pid}/ns"):
+            try:
+                found[kind] = os.readlink(f"/proc/{pid}/ns/{kind}")
+            except FileNotFoundError:
+                found[kind] = ""
+        return found
 
     def names(self, pid: int) -> tuple[str, str]:
-        """Host name and NIS domain name in the UTS namespace of a process, read by entering it."""
-        own, there = (os.open(f"/proc/{who}/ns/uts", os.O_RDONLY | os.O_CLOEXEC) for who in ("self", pid))
-        try:
-            syscalls.setns(there, CLONE_NEWUTS)
-            return os.uname().nodename, files.get("/proc/sys/kernel/domainname").strip()
-        finally:
-            syscalls.setns(own, CLONE_NEWUTS)
-            os.close(own)
-            os.close(there)
+        """Host name and NIS domain name in the UTS namespace of a process, read by a process that enters it."""
+        hear, say = os.pipe()
+        reader = os.fork()
+        if reader == 0:
+            inside.read_names(pid, say)
+        os.close(say)
+        said = os.read(hear, 4096).decode(errors="replace")
+        os.close(hear)
+        os.waitpid(reader, 0)
+        if not said:
+            raise Failed("went_away", step="your step", how="it was gone when its host name was read")
+        name, _, domain = said.partition("\0")
+        return name, domain
 
     def hostname(self, pid: int) -> str:
         """The host name in the UTS namespace of a process."""
@@ -298,11 +310,11 @@ class Sandbox:
         """The numbers of the open descriptors of a process."""
         return set(os.listdir(f"/proc/{pid}/fd"))
 
-    def executable(self) -> str:
-        """The program that the student's process runs; "" where it has ended."""
+    def program(self, pid: int) -> str:
+        """The program that a process runs, as a path in its own root; "" where it has ended."""
         try:
-            return os.readlink(f"/proc/{self.student}/exe")
-        except FileNotFoundError:
+            return os.readlink(f"/proc/{pid}/exe")
+        except (FileNotFoundError, ProcessLookupError):
             return ""
 
     def processes(self) -> list[int]:
@@ -332,18 +344,29 @@ def make_mounts(needed: "tuple[str, ...]") -> None:
     """
     syscalls.unshare(CLONE_NEWNS)
     syscalls.mount(None, "/", None, MS_REC | MS_PRIVATE)
+    nodes = take_trees(tuple(rootfs.DEVICES))
     root = os.open("/", os.O_PATH | os.O_CLOEXEC)
     closed = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID
     syscalls.mount_setattr(root, AT_EMPTY_PATH | AT_RECURSIVE, closed)
     os.close(root)
-    paths = sorted({os.path.realpath(path) for path in needed if os.path.exists(path)})
-    kept = {path: syscalls.open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE)
-            for path in paths if below(path, HIDDEN)}
+    kept = take_trees(tuple(path for path in map(os.path.realpath, needed) if below(path, HIDDEN)))
     for path in HIDDEN:
         mode = "mode=1777" if path == "/tmp" else "mode=755"
         rootfs.mount_tmpfs("/", path, ("nosuid", mode, "size=64m"))
-    make_dev()
-    for path, tree in kept.items():
+    put_trees({**nodes, **kept})
+    rootfs.link_standard_streams("/")
+    rootfs.mount_tmpfs("/", "/dev/shm", ("nosuid", "nodev", "mode=1777", "size=64m"))
+
+
+def take_trees(paths: "tuple[str, ...]") -> dict[str, int]:
+    """Copies of what stands at these paths, as detached mounts: {path: descriptor}; none of what is not there."""
+    return {path: syscalls.open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE)
+            for path in sorted(set(paths)) if os.path.exists(path)}
+
+
+def put_trees(trees: dict[str, int]) -> None:
+    """Mount copies where they were taken from."""
+    for path, tree in trees.items():
         place = files.make_in_root("/", path, os.path.isdir(f"/proc/self/fd/{tree}"))
         syscalls.move_mount(tree, place)
         os.close(tree)
@@ -353,10 +376,3 @@ def make_mounts(needed: "tuple[str, ...]") -> None:
 def below(path: str, folders: "tuple[str, ...]") -> bool:
     """Whether a path lies in one of these folders, or is one."""
     return any(path == folder or path.startswith(f"{folder}/") for folder in folders)
-
-
-def make_dev() -> None:
-    """A /dev with what programs expect, and no disk in it."""
-    rootfs.make_devices("/", tuple((path, "c", *numbers, 0o666, 0, 0) for path, numbers in rootfs.DEVICES.items()))
-    rootfs.link_standard_streams("/")
-    rootfs.mount_tmpfs("/", "/dev/shm", ("nosuid", "nodev", "mode=1777", "size=64m"))

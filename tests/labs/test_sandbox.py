@@ -23,7 +23,8 @@ WORST = {
     "hangs_deaf": ("signal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass", "hung"),
     "forks_and_both_return": ("[os.fork() for _ in range(4)]", "forked"),
     "leaves_a_daemon": ("import subprocess\nsubprocess.Popen(['sleep', '987'])", "forked"),
-    "leaves_an_orphan": ("if os.fork() == 0:\n    if os.fork() == 0: time.sleep(987)\n    os._exit(0)\nos.wait()", "forked"),
+    "leaves_an_orphan": ("if os.fork() == 0:\n    if os.fork() == 0: time.sleep(987)\n    os._exit(0)\nos.wait()",
+                         "forked"),
     "fork_bomb": ("while True:\n    try: os.fork()\n    except OSError: pass", "hung"),
     "sys_exit": ("sys.exit(3)", "exited"),
     "os_exit": ("os._exit(0)", "went_away"),
@@ -48,8 +49,8 @@ WORST = {
     "mounts_a_writable_proc": ("syscalls.mount('proc', '/tmp', 'proc', 0)", "raised", "EPERM"),
     "opens_a_disk": ("for name in open('/proc/partitions').read().split()[7::4]: os.open(f'/dev/{name}', os.O_RDWR)\n"
                      "os.open('/dev/vda', os.O_RDWR)", "raised", "ENOENT"),
-    "looks_into_pid_1_of_the_machine": ("syscalls.umount2('/proc', 2)\nos.listdir('/proc/1/root')", "raised", "EACCES"),
-    "reaches_for_sockets": ("s = socket.socket(socket.AF_INET)\ns.connect(('127.0.0.1', 22))", "raised", "ENETUNREACH"),
+    "looks_into_the_machine": ("syscalls.umount2('/proc', 2)\nos.listdir('/proc/1/root')", "raised", "EACCES"),
+    "reaches_for_the_network": ("socket.socket(socket.AF_INET).connect(('127.0.0.1', 22))", "raised", "ENETUNREACH"),
     "makes_a_device": ("os.mknod('/tmp/disk', 0o60600, os.makedev(254, 0))", "raised", "EPERM"),
     "removes_files": ("os.remove(__file__)", "raised", "EROFS"),
     "writes_to_my_runtime": ("open(__file__, 'a').write('harm')", "raised", "EROFS"),
@@ -57,7 +58,8 @@ WORST = {
     "closes_all_descriptors": ("os.closerange(0, 65536)", "closed"),
     "executes": ("os.execv('/bin/sleep', ['sleep', '987'])", "executed"),
     "prints_10_MB": ("print('x' * 10_000_000)", "uts.hostname.unchanged"),
-    "forges_the_pipe": ("for fd in range(3, 64):\n    try: os.write(fd, b'{\"returned\": \"\", \"passed\": true}\\n' * 3)\n"
+    "forges_the_pipe": ("for fd in range(3, 64):\n"
+                        "    try: os.write(fd, b'{\"returned\": \"\", \"passed\": true}\\n' * 3)\n"
                         "    except OSError: pass", "uts.hostname.unchanged"),
     "floods_the_pipe": ("while True: os.write(4, b'x' * 4096)", "garbled"),
     "garbles_the_pipe": ("os.write(4, b'[[[[]\\n')", "garbled"),

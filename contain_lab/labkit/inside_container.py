@@ -1,0 +1,69 @@
+"""Start a real container in the sandbox, with the student's steps in the place of ours.
+
+It is the runtime that starts it, with the plan of `contain-lab run busybox`; what differs is what root of a user
+namespace cannot have: /dev is the sandbox's own, for it may make no device nodes (user_namespaces(7)), and /proc is
+read-only, for the sandbox's is. The program waits in the container until the judge has looked.
+"""
+
+import os
+
+from contain_lab import capabilities, spec, steps
+from contain_lab.container.launch import Loop, launch
+from contain_lab.container.plan import Plan
+from contain_lab.errors import StepFailed
+from contain_lab.labkit import inside
+from contain_lab.labkit.inside import Scene
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from contain_lab.spec import Config
+
+PROGRAM = ["/bin/busybox", "sleep", "60"]
+PLACE = "/tmp/contain_lab"
+
+
+def starter(image: str) -> "Callable[[Scene], None]":
+    """An actor that starts a container from the root file system of an image, whenever it is given a host name."""
+
+    def start_containers(scene: Scene) -> None:
+        inside.withhold(scene.steps)
+        inside.tell({"ready": True})
+        while order := inside.hear():
+            inside.tell({**start(scene, image, order["args"][0]), "calls": []})
+
+    return start_containers
+
+
+def start(scene: Scene, image: str, hostname: str) -> "inside.Answer":
+    """Start a container of this host name: an answer as for a step."""
+    step = ""
+    try:
+        for step in scene.steps:
+            inside.load(scene, step)
+        plan = Plan(config_of(hostname), f"{PLACE}/layer/root", f"{PLACE}/run/box", overlay=(image, f"{PLACE}/layer"),
+                    waits=False)
+        steps.use(scene.package, list(dict.fromkeys(room for room, *_ in plan.rows())))
+        launch(plan, [], Loop())
+    except StepFailed as error:
+        frames = [[os.path.basename(file), line, function] for file, line, function in error.frames
+                  if file.startswith(f"{scene.package}/")]
+        return {"raised": "StepFailed", "said": error.message, "frames": frames}
+    except BaseException as error:  # noqa: BLE001 - the student's file may raise anything
+        return {**inside.raised(error, scene.package), "step": step}
+    finally:
+        inside.flush()
+    return {"returned": ""}
+
+
+def config_of(hostname: str) -> "Config":
+    """The default config, with /dev and /proc as root of a user namespace may have them."""
+    kept = tuple(name for name in capabilities.DEFAULT if name != "CAP_MKNOD")
+    config = spec.default(PROGRAM, "root", hostname, kept)
+    for mount in config["mounts"]:
+        if mount["destination"] == "/proc":
+            mount["options"].append("ro")
+        elif mount["destination"] == "/dev":
+            mount.update(type="bind", source="/dev", options=["rbind"])
+    return spec.validate(config)

@@ -1,0 +1,199 @@
+"""Each check takes the solution, and every other right way; it refuses the stub; what it says and keeps."""
+
+import importlib
+import inspect
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from contain_lab.labkit import checking, hints, judge
+from contain_lab.labkit.sentence import Refused
+from contain_lab.labkit.table import LABS, find_check, find_step
+from contain_lab.labkit.verdict import PARTS, messages
+from contain_lab.labkit.workspace import Workspace
+
+needs_root = pytest.mark.needs("root", "image busybox")
+CHECKS = [check.id for lab in LABS for check in lab.checks]
+
+
+def solution(folder: Path, check: str, stub: bool = False) -> Path:
+    """my_runtime with the package's own source of a check's steps, or with stubs."""
+    texts: dict[str, str] = {}
+    for name in find_check(check)[1].steps:
+        step = find_step(name)[1]
+        module = importlib.import_module(step.module)
+        whole, own = inspect.getsource(module), inspect.getsource(inspect.unwrap(getattr(module, name)))
+        imports = [line for line in whole.split("\n") if line.startswith(("import ", "from "))]
+        if stub:
+            head = own.split("\n    ")[0]
+            own = f'{head}\n    raise NotImplementedError("write {name}")\n'
+        texts[step.room] = texts.get(step.room, "") + "\n".join(imports) + "\n\n\n" + own
+    package = folder / "my_runtime"
+    package.mkdir()
+    for room, text in texts.items():
+        (package / f"{room}.py").write_text(text)
+    return package
+
+
+@needs_root
+@pytest.mark.parametrize("check", CHECKS)
+def test_the_solution_passes_twice_from_fresh(check: str, tmp_path: Path):
+    for run in ("first", "second"):
+        (tmp_path / run).mkdir()
+        verdict = judge.run_check(check, solution(tmp_path / run, check))
+        assert verdict.passed, verdict.text
+        assert verdict.text.startswith(f"✓ {check}: ")
+        assert not set("0123456789") & set(verdict.text.removeprefix(f"✓ {check}: "))    # nbval compares it
+
+
+@needs_root
+@pytest.mark.parametrize("check", CHECKS)
+def test_the_stub_fails(check: str, tmp_path: Path):
+    verdict = judge.run_check(check, solution(tmp_path, check, stub=True))
+    assert not verdict.passed
+    assert "write" in verdict.text
+    assert verdict.message in ("not_written", "uts.container.step_failed")
+
+
+@needs_root
+@pytest.mark.parametrize("check", CHECKS)
+def test_without_a_folder_nothing_is_written_yet(check: str, tmp_path: Path):
+    assert judge.run_check(check, tmp_path / "my_runtime").message == "not_written"
+
+
+@needs_root
+@pytest.mark.parametrize("check", CHECKS)
+def test_a_check_answers_within_300_ms(check: str, tmp_path: Path):
+    package = solution(tmp_path, check)
+    assert min(judge.run_check(check, package).ms for _ in range(3)) <= 300
+
+
+@needs_root
+@pytest.mark.parametrize(("check", "source"), [
+    ("uts.hostname", "import socket\ndef set_hostname(name):\n    socket.sethostname(name)\n"),
+    ("uts.hostname", "import subprocess\ndef set_hostname(name):\n"
+                     "    subprocess.run(['hostname', name], check=True)\n"),
+    ("uts.hostname", "from contain_lab import syscalls\ndef set_hostname(name):\n"
+                     "    syscalls.unshare(syscalls.CLONE_NEWUTS)\n    syscalls.sethostname(name)\n    return name\n"),
+    ("uts.unshare", "import ctypes\ndef unshare_uts():\n    assert ctypes.CDLL(None).unshare(0x4000000) == 0\n"),
+    ("uts.join", "import os\nfrom contain_lab import namespaces, syscalls\ndef join_namespace(path, kind):\n"
+                 "    with open(path) as file:\n        syscalls.setns(file.fileno(), namespaces.KINDS[kind][1])\n"),
+    ("uts.join", "import os\nfrom contain_lab import namespaces, syscalls\ndef join_namespace(path, kind):\n"
+                 "    if kind not in path:\n        raise ValueError(f'{path} is no {kind} namespace')\n"
+                 "    file = os.open(path, os.O_RDONLY)\n    syscalls.setns(file, 0)\n    os.close(file)\n"),
+])
+def test_every_right_way_is_taken(check: str, source: str, tmp_path: Path):
+    (tmp_path / "my_runtime").mkdir()
+    (tmp_path / "my_runtime/namespaces.py").write_text(source)
+    verdict = judge.run_check(check, tmp_path / "my_runtime")
+    assert verdict.passed, verdict.text
+
+
+@needs_root
+def test_names_come_from_the_seed(tmp_path: Path):
+    (tmp_path / "my_runtime").mkdir()
+    (tmp_path / "my_runtime/namespaces.py").write_text("def set_hostname(name):\n    print(name)\n    return 1 / 0\n")
+    one, two, other, free = (judge.run_check("uts.hostname", tmp_path / "my_runtime", seed=seed).output
+                             for seed in ("ada", "ada", "bob", ""))
+    assert one == two
+    assert len({one, other, free}) == 3
+
+
+@needs_root
+@pytest.mark.parametrize(("text", "said", "words"), [
+    ("def set_hostname(name):\n    pass\n\ndef broken(:\n", "syntax", ["line 4", "my_runtime/namespaces.py"]),
+    ("import nothing_of_that_name\n", "unloadable", ["nothing_of_that_name", "my_runtime/namespaces.py:1"]),
+    ("raise SystemExit(5)\n", "unloadable", ["my_runtime/namespaces.py"]),
+    ("x = 1\n", "not_written", ["set_hostname", "my_runtime/namespaces.py"]),
+    ("def set_hostname(name):\n    deeper()\n\ndef deeper():\n    raise KeyError('mine')\n", "raised",
+     ["KeyError", "line 2, in set_hostname", "line 5, in deeper", "raise KeyError('mine')"]),
+    ("while True: pass\n", "hung", ["2 s"]),
+])
+def test_a_file_that_cannot_be_used(text: str, said: str, words: list[str], tmp_path: Path):
+    (tmp_path / "my_runtime").mkdir()
+    (tmp_path / "my_runtime/namespaces.py").write_text(text)
+    verdict = judge.run_check("uts.hostname", tmp_path / "my_runtime", seconds=2)
+    assert verdict.message == said, verdict.text
+    assert [word for word in words if word not in verdict.text] == []
+
+
+@needs_root
+@pytest.mark.parametrize("wrapped", [
+    ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--ipc", "--net"),
+    ("unshare", "--user", "--map-root-user", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"),
+])
+def test_it_works_in_other_namespaces(wrapped: tuple[str, ...], tmp_path: Path):
+    code = ("import pathlib, sys\nfrom contain_lab.labkit import judge\n"
+            "print(judge.run_check('uts.hostname', pathlib.Path(sys.argv[1])).text)")
+    done = subprocess.run([*wrapped, sys.executable, "-c", code, str(solution(tmp_path, "uts.hostname"))],
+                          capture_output=True, text=True, timeout=20)
+    assert done.stdout.startswith("✓ uts.hostname"), done.stderr
+
+
+def test_another_user_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(Refused, match="only root") as refused:
+        judge.run_check("uts.hostname", tmp_path)
+    assert refused.value.hint
+
+
+# ---- in a notebook
+
+@needs_root
+def test_check_keeps_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    package = solution(tmp_path, "uts.hostname")
+    assert checking.check("uts.hostname").passed
+    kept = json.loads((package / "progress.json").read_text())
+    assert list(kept) == ["uts.hostname"]
+    assert kept["uts.hostname"]["date"] == time.strftime("%Y-%m-%d")
+    assert Workspace().progress() == kept    # a kernel that was started anew reads the same
+    (package / "namespaces.py").write_text("def set_hostname(name):\n    return None\n")
+    with pytest.raises(checking.CheckFailed):
+        checking.check("uts.hostname")
+    assert Workspace().progress() == {}
+
+
+@needs_root
+def test_a_failed_check_shows_its_message_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                                capsys: pytest.CaptureFixture[str]):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my_runtime").mkdir()
+    (tmp_path / "my_runtime/namespaces.py").write_text("def set_hostname(name):\n    print('from the step')\n")
+    with pytest.raises(checking.CheckFailed) as failed:
+        checking.check("uts.hostname")
+    shown = "\n".join(failed.value._render_traceback_())
+    assert shown == failed.value.verdict.text
+    assert all(f"{part}:" in shown for part in PARTS)
+    assert "from the step\n" in capsys.readouterr().out
+
+
+def test_an_unknown_check_is_refused_with_the_known_ones():
+    for function in (checking.check, hints.hint):
+        with pytest.raises(Refused, match="no lab has it") as refused:
+            function("uts.nothing")
+        assert "uts.hostname" in refused.value.hint
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_hints_come_in_four_steps(check: str):
+    given = [repr(hints.hint(check)) for _ in range(4)]
+    assert len(set(given)) == 4
+    assert [repr(hints.hint(check, number)) for number in (1, 2, 3, 4)] == given
+    with pytest.raises(Refused, match="hint 5"):
+        hints.hint(check, 5)
+
+
+def test_every_message_has_its_parts():
+    for id, words in messages().items():
+        check = ".".join(id.split(".")[:2])
+        wanted = {"passed", "hints"} if id in CHECKS else set(PARTS)
+        assert set(words) == wanted, id
+        assert check in CHECKS or "." not in id
+        assert not [part for part in wanted - {"hints"} if words[part].endswith(".")], id    # the full stop is added
+    assert set(CHECKS) <= messages().keys()
