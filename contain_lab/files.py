@@ -7,6 +7,7 @@ man: open(2), openat2(2), flock(2), rename(2). Invariants:
 - the OCI command line reads JSON on its way to execve: the C scanner under `json` alone (`json` costs 5 ms).
 """
 
+import errno
 import fcntl
 import os
 
@@ -109,19 +110,35 @@ def open_in_root(root: int | str, path: str, flags: int = os.O_PATH, mode: int =
 def make_in_root(root: str, path: str, directory: bool = True) -> int:
     """Open a path below a root, and make what is missing of it, part by part; a descriptor (O_PATH).
 
-    directory: whether its last part is a directory or an empty file. Used for the places that mounts go to.
+    directory: whether its last part is a directory or an empty file. Used for the places that mounts go to. A link
+    that leads to nothing is followed, and what is missing is made where it leads: below the root, too.
     """
-    done = ""
-    *folders, last = [part for part in path.split("/") if part] or ["."]
-    for part in folders:
-        _make_one(root, done, part, directory=True)
+    done, parts, links = "", _parts(path), 0
+    while parts:
+        part = parts.pop(0)
+        try:
+            os.close(open_in_root(root, f"{done}/{part}"))
+        except FileNotFoundError:
+            target = _make_one(root, done or "/", part, directory or bool(parts))
+            if target:
+                parts, links, done = _parts(target) + parts, links + 1, "" if target[0] == "/" else done
+                if links > MAX_LINKS:
+                    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path) from None
+                continue
         done += f"/{part}"
-    _make_one(root, done, last, directory)
-    return open_in_root(root, f"{done}/{last}")
+    return open_in_root(root, done or "/")
 
 
-def _make_one(root: str, folder: str, name: str, directory: bool) -> None:
-    parent = open_in_root(root, folder or "/")
+MAX_LINKS = 40  # as the kernel has it: path_resolution(7)
+
+
+def _parts(path: str) -> list[str]:
+    return [part for part in path.split("/") if part]
+
+
+def _make_one(root: str, folder: str, name: str, directory: bool) -> str:
+    """Make a directory or a file in a folder below the root; where a link has the name already, where it leads."""
+    parent = open_in_root(root, folder)
     try:
         if directory:
             os.mkdir(name, 0o755, dir_fd=parent)
@@ -129,20 +146,24 @@ def _make_one(root: str, folder: str, name: str, directory: bool) -> None:
             os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644,
                              dir_fd=parent))
     except FileExistsError:
-        return
+        return os.readlink(name, dir_fd=parent)
     finally:
         os.close(parent)
+    return ""
 
 
 # ---- JSON, with the C parts of `json` alone
 
+SPACE = " \t\r\n"
+
+
 def parse_json(text: str, name: str) -> "Json":
     """A JSON object. Errors: InvalidConfig that says `name`, line and column."""
     try:
-        value, end = _scanner()(text, len(text) - len(text.lstrip()))
+        value, end = _scanner()(text, len(text) - len(text.lstrip(SPACE)))
     except (StopIteration, SystemError, TypeError, ValueError, RecursionError):  # oddly at its end, and at NaN
         value, end = None, 0
-    if not isinstance(value, dict) or text[end:].strip():
+    if not isinstance(value, dict) or text[end:].strip(SPACE):
         raise _malformed(text, name)
     return value
 
@@ -161,8 +182,11 @@ def _scanner() -> "Callable[[str, int], tuple[Any, int]]":
 def _malformed(text: str, name: str) -> InvalidConfig:
     import json  # only on the way to an error message
 
+    def refuse(constant: str) -> None:
+        raise ValueError(f"nothing in JSON is called {constant}")
+
     try:
-        json.loads(text)
+        json.loads(text, parse_constant=refuse)
     except (ValueError, RecursionError) as error:
         return InvalidConfig(f"{name}: not valid JSON: {str(error)[:1].lower()}{str(error)[1:]}")
     return InvalidConfig(f"{name}: not a JSON object")
