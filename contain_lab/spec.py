@@ -75,6 +75,8 @@ def validate(config: "Config") -> "Config":
     if any((config.get("hooks") or {}).values()):
         raise Unsupported("hooks: this runtime runs none", "leave them out of config.json")
     _check_process(config)
+    _check_limits(config)
+    _check_devices(config)
     _check_mounts(config)
     _check_namespaces(config)
     return config
@@ -86,6 +88,8 @@ def _check_type(value: object, wanted: "Any", path: str) -> None:
     if isinstance(wanted, type):
         if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
             raise InvalidConfig(f"{path}: {_shown(value)} where {WORDS[wanted]} is due")
+        if isinstance(value, str):
+            _check_text(value, path)
     elif isinstance(wanted, list):
         for number, inner in enumerate(_expect(value, list, path)):
             _check_type(_present(inner, f"{path}[{number}]"), wanted[0], f"{path}[{number}]")
@@ -105,6 +109,14 @@ def _expect(value: object, kind: type, path: str) -> "Any":
     if not isinstance(value, kind):
         raise InvalidConfig(f"{path or 'config.json'}: {_shown(value)} where {WORDS[kind]} is due")
     return value
+
+
+def _check_text(value: str, path: str) -> None:
+    try:
+        if b"\0" in os.fsencode(value):
+            raise InvalidConfig(f"{path}: {_shown(value)} holds a zero byte")
+    except UnicodeEncodeError:
+        raise InvalidConfig(f"{path}: {_shown(value)} holds half a character") from None
 
 
 def _present(value: object, path: str) -> object:
@@ -127,9 +139,6 @@ def _check_process(config: "Config") -> None:
         raise InvalidConfig("process.args: empty or missing", "name a program to run")
     if not (process.get("cwd") or "").startswith("/"):
         raise InvalidConfig(f"process.cwd: {process.get('cwd') or ''!r} is not an absolute path")
-    for entry in [*process["args"], *(process.get("env") or []), process["cwd"]]:
-        if "\0" in entry:
-            raise InvalidConfig(f"process: {_shown(entry)} holds a zero byte")
     user = process.get("user") or {}
     for name, number in [(key, user.get(key) or 0) for key in ("uid", "gid")] + [
             ("additionalGids", each) for each in user.get("additionalGids") or []]:
@@ -137,6 +146,29 @@ def _check_process(config: "Config") -> None:
             raise InvalidConfig(f"process.user.{name}: {number} is not between 0 and 2^31-1")
     if not part(config, "root.path"):
         raise InvalidConfig("root.path: missing", "it names the root file system, relative to the bundle")
+
+
+def _check_limits(config: "Config") -> None:
+    for number, limit in enumerate(part(config, "process.rlimits") or []):
+        where = f"process.rlimits[{number}]"
+        _check_complete(limit, ("type", "soft", "hard"), where)
+        for name in ("soft", "hard"):
+            if not 0 <= limit[name] < 1 << 64:
+                raise InvalidConfig(f"{where}.{name}: {limit[name]} is not between 0 and 2^64-1")
+
+
+def _check_devices(config: "Config") -> None:
+    for number, device in enumerate(part(config, "linux.devices") or []):
+        where = f"linux.devices[{number}]"
+        _check_complete(device, ("path", "type"), where)
+        if device["type"] not in ("c", "u", "b", "p"):
+            raise InvalidConfig(f"{where}.type: {device['type']!r} is none of c, u, b and p")
+
+
+def _check_complete(entry: "Config", names: "tuple[str, ...]", where: str) -> None:
+    for name in names:
+        if entry.get(name) is None:
+            raise InvalidConfig(f"{where}.{name}: missing")
 
 
 def _check_mounts(config: "Config") -> None:
