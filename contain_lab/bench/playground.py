@@ -15,24 +15,25 @@ from contextlib import contextmanager
 from contain_lab import cgroups, files, syscalls
 from contain_lab.errors import ContainLabError
 
+PREFIX = "cl-bench-"
 SIGKILL = 9
 
 
 @contextmanager
 def playground() -> Iterator[str]:
     """A folder of its own, whose name is that of the cgroup, too. At the end all of it is removed."""
-    sweep()
-    folder = f"{root()}/cl-bench-{os.getpid()}"
-    os.makedirs(folder, 0o700)
-    lock = files.lock(f"{folder}/lock")
+    folder = f"{root()}/{PREFIX}{os.getpid()}"
+    with alone():
+        sweep_all()
+        os.mkdir(folder, 0o700)
+        lock = files.lock(f"{folder}/lock", wait=True)
     syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)  # so that the end of each container can be waited for
     try:
         yield folder
     finally:
         syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 0)
         remove(folder)
-        if lock is not None:
-            os.close(lock)
+        let_go(lock)
 
 
 def root() -> str:
@@ -40,11 +41,35 @@ def root() -> str:
     return f"{files.state_dir()}/bench"
 
 
+@contextmanager
+def alone() -> Iterator[None]:
+    """Let nobody else make or sweep a measurement meanwhile: a new one has no lock yet."""
+    os.makedirs(root(), 0o700, exist_ok=True)
+    lock = files.lock(f"{root()}/lock", wait=True)
+    try:
+        yield
+    finally:
+        let_go(lock)
+
+
+def let_go(lock: int | None) -> None:
+    """Close a lock that is held."""
+    if lock is not None:
+        os.close(lock)
+
+
 def sweep() -> list[str]:
     """Remove what killed measurements left; their names."""
-    names = sorted(os.listdir(root())) if os.path.isdir(root()) else []
+    if not os.path.isdir(root()):
+        return []
+    with alone():
+        return sweep_all()
+
+
+def sweep_all() -> list[str]:
+    """Remove each measurement whose lock is free; their names."""
     removed = []
-    for name in names:
+    for name in sorted(name for name in os.listdir(root()) if name.startswith(PREFIX)):
         lock = files.lock(f"{root()}/{name}/lock")
         if lock is not None:
             remove(f"{root()}/{name}")

@@ -3,6 +3,7 @@
 import argparse
 
 from contain_lab import engine
+from contain_lab.bench import playground
 from contain_lab.errors import ContainLabError
 
 
@@ -13,6 +14,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int:
     """Sweep, and say what was removed."""
     removed, failed = engine.clean()
+    removed += [f"measurement {name}" for name in playground.sweep()]
     for line in removed:
         print(f"removed {line}")
     if failed:

@@ -27,6 +27,11 @@ def bench(cli: str, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([cli, "bench", "start", "--rounds", "4", *words], text=True, capture_output=True, timeout=60)
 
 
+def left_in(state: Path) -> list[str]:
+    """What is there beside the lock of all measurements."""
+    return [path.name for path in state.iterdir() if path.name != "lock"]
+
+
 def groups_of(pid: int) -> list[str]:
     """The groups that a measurement of this process would have left."""
     mounts = set(cgroups.hierarchies(files.get("/proc/self/mountinfo")).values())
@@ -48,7 +53,7 @@ def test_both_are_measured_and_nothing_is_left(cli: str, state: Path):
     assert pairs == {(*way, theirs) for way in ways for theirs in ("crun", "runc")}
     assert all(0 < each["low"] <= each["ratio"] <= each["high"] for each in said["compared"])
     assert {"kernel", "cores", "load", "cgroups", "crun", "runc", "contain-lab-runtime"} <= set(said["conditions"])
-    assert list(state.iterdir()) == []
+    assert left_in(state) == []
     assert Path("/proc/self/mountinfo").read_text() == mounts
     assert {path: path.lstat().st_mtime for path in Path(image.find("busybox").rootfs).rglob("*")} == times
 
@@ -69,7 +74,7 @@ def test_nothing_to_compare_with_is_an_error(cli: str, state: Path):
     assert done.stdout == ""
     assert "contain-lab: bench start: nothing could be compared: " in done.stderr
     assert "false create: exit code 1" in done.stderr
-    assert list(state.iterdir()) == []
+    assert left_in(state) == []
 
 
 @pytest.mark.parametrize(("words", "message"), [
@@ -90,7 +95,7 @@ def test_an_interrupted_measurement_leaves_nothing(cli: str, state: Path, number
         time.sleep(delay)
         process.send_signal(number)
         assert process.wait(20) == code
-        assert list(state.iterdir()) == []
+        assert left_in(state) == []
         assert groups_of(process.pid) == []
 
 
@@ -104,9 +109,10 @@ def test_what_a_killed_measurement_leaves_is_swept(cli: str, state: Path):
         process.wait()
         time.sleep(0.1)  # the command that it had started comes to its end
         left += len(groups_of(process.pid))
-        assert playground.sweep() == [f"cl-bench-{process.pid}"]
+        cleaned = subprocess.run([cli, "clean"], text=True, capture_output=True, check=True)
+        assert f"removed measurement cl-bench-{process.pid}\n" in cleaned.stdout
         assert groups_of(process.pid) == []
-    assert list(state.iterdir()) == []
+    assert left_in(state) == []
     assert left
 
 
@@ -118,6 +124,12 @@ def begin(cli: str, state: Path) -> subprocess.Popen[bytes]:
         assert time.monotonic() < end, "no measurement began"
         time.sleep(0.01)
     return process
+
+
+def test_a_measurement_sweeps_what_a_killed_one_left(state: Path):
+    (state / "cl-bench-1/bundle").mkdir(parents=True)
+    with playground.playground() as folder:
+        assert left_in(state) == [os.path.basename(folder)]
 
 
 def test_a_measurement_that_lives_is_not_swept(state: Path):
