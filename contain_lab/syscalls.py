@@ -44,13 +44,15 @@ CAPABILITIES = tuple((
     "MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE").split())
 
 CLOSE_RANGE_CLOEXEC = 4
+SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_LOG, SECCOMP_FILTER_FLAG_SPEC_ALLOW = 1, 2, 4
 SIGCHLD = 17
 IFF_UP, SIOCGIFFLAGS, SIOCSIFFLAGS = 1, 0x8913, 0x8914
 PROC_SUPER_MAGIC, CGROUP2_SUPER_MAGIC = 0x9FA0, 0x63677270
 
 NUMBERS = {"clone3": 435, "open_tree": 428, "move_mount": 429, "fsopen": 430, "fsconfig": 431, "fsmount": 432,
            "close_range": 436, "openat2": 437, "mount_setattr": 442, "pidfd_send_signal": 424, "pidfd_open": 434,
-           "pivot_root": 41 if os.uname().machine == "aarch64" else 155}
+           "pivot_root": 41 if os.uname().machine == "aarch64" else 155,
+           "seccomp": 277 if os.uname().machine == "aarch64" else 317}
 
 # Which arguments are flags, and the prefix of their names: how a call is decoded.
 FLAGS = {
@@ -60,10 +62,11 @@ FLAGS = {
     ("fsmount", "attributes"): "MOUNT_ATTR_", ("mount_setattr", "set"): "MOUNT_ATTR_",
     ("mount_setattr", "clear"): "MOUNT_ATTR_", ("mount_setattr", "flags"): "AT_",
     ("mount_setattr", "propagation"): "MS_", ("openat2", "resolve"): "RESOLVE_",
-    ("close_range", "flags"): "CLOSE_RANGE_",
+    ("close_range", "flags"): "CLOSE_RANGE_", ("seccomp", "flags"): "SECCOMP_FILTER_FLAG_",
 }
 # Which arguments are one of several words.
-WORDS = {("prctl", "option"): "PR_", ("fsconfig", "command"): "FSCONFIG_"}
+WORDS = {("prctl", "option"): "PR_", ("fsconfig", "command"): "FSCONFIG_",
+         ("seccomp", "operation"): "SECCOMP_SET_MODE_"}
 
 # Calls of which Python's `os` has the thin function: name -> its arguments.
 OF_OS = {"chdir": ("path",), "mkdir": ("path", "mode"), "rmdir": ("path",), "mknod": ("path", "mode", "device"),
@@ -128,6 +131,8 @@ def _decoded(call: str, arg: str, value: object) -> str:
         return "AT_FDCWD"
     if value is None:
         return "NULL"
+    if arg == "program" and isinstance(value, bytes):
+        return f"{{{len(value) // 8} instructions}}"
     if arg == "mode" and isinstance(value, int):
         return oct(value)
     return f'"{os.fsdecode(value)}"' if isinstance(value, (str, bytes)) else str(value)
@@ -263,6 +268,12 @@ def capset(effective: int, permitted: int, inheritable: int) -> None:
     low, high = 0xFFFFFFFF, 32
     _call("capset", header, (ctypes.c_uint32 * 6)(
         effective & low, permitted & low, inheritable & low, effective >> high, permitted >> high, inheritable >> high))
+
+
+def seccomp(operation: int, flags: int, program: bytes) -> None:
+    """Filter the system calls of the calling thread by a program, an array of struct sock_filter. man: seccomp(2)."""
+    held = ctypes.create_string_buffer(program, len(program))
+    _call("seccomp", operation, flags, (ctypes.c_uint64 * 2)(len(program) // 8, ctypes.addressof(held)))
 
 
 def close_range(first: int, last: int, flags: int = 0) -> None:

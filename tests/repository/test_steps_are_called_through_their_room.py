@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("namespaces", "rootfs", "cgroups", "capabilities", "syscalls")
+ROOMS = ("namespaces", "rootfs", "cgroups", "capabilities", "seccomp", "syscalls")
 
 
 def file_of(module: str, root: Path) -> Path | None:
