@@ -67,7 +67,7 @@ class Workspace:
 
     def _refuse_unknown(self, cell: ast.Module, there: ast.Module, function: ast.FunctionDef, path: Path) -> None:
         known = bound_names(cell.body, imports_only=True) | bound_names(there.body) | {function.name}
-        known |= set(dir(builtins)) | {"__name__", "__file__"}
+        known |= set(dir(builtins)) | {"__name__", "__file__"} | inner_names(function)
         if unknown := [name for name in free_names(function) if name not in known]:
             names, them = ", ".join(unknown), "it" if len(unknown) == 1 else "them"
             raise Refused(f"{function.name} uses {names}, and {self.folder.name}/{path.name} would not have {them}: "
@@ -209,6 +209,13 @@ def bound_names(body: list[ast.stmt], imports_only: bool = False) -> set[str]:
             found |= {each.id for each in ast.walk(node)
                       if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)}
     return found
+
+
+def inner_names(function: ast.FunctionDef) -> set[str]:
+    """Names that classes and the patterns of `match` bind inside a function."""
+    found = {node.name for node in ast.walk(function)
+             if isinstance(node, ast.ClassDef | ast.MatchAs | ast.MatchStar) and node.name}
+    return found | {node.rest for node in ast.walk(function) if isinstance(node, ast.MatchMapping) and node.rest}
 
 
 def digest(source: str) -> str:
