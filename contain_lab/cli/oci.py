@@ -175,7 +175,7 @@ def signal_number(word: str) -> int:
     """A signal by its number or name, with or without SIG: signal_number("SIGKILL") -> 9. Errors: UsageError."""
     import _signal  # signal itself imports enum
 
-    if word.isdigit() and 0 < int(word) <= 64:
+    if word.isdecimal() and word.isascii() and 0 < int(word) <= 64:
         return int(word)
     name = word.upper().removeprefix("SIG")
     number = getattr(_signal, f"SIG{name}", None)
