@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from contain_lab import features
 from contain_lab.errors import ContainLabError, explain
@@ -31,6 +31,14 @@ class Verdict(Protocol):
     @property
     def passed(self) -> bool:
         """Whether the check accepts what it saw."""
+
+    @property
+    def message(self) -> str:
+        """The id of what is said: "hung" for a step that did not come back."""
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What the message speaks of: {"step": name, …}."""
 
     def parts(self) -> dict[str, str]:
         """Of a failure: what was "saw" and "expected", and more."""
@@ -152,16 +160,21 @@ class _Run:
     lab: LabScore
     pool: dict[str, answers.Answer]
     judge: Judge
+    hung: dict[str, str] = field(default_factory=dict)    # step -> check; a hang is waited for once, not in each
 
     def check(self, check: Check) -> CheckScore:
         """Points for one check, or why there are none."""
         missing = self.lab.rebuilt.missing if self.lab.rebuilt else dict.fromkeys(check.steps, self.lab.problem)
         why = next((missing[step] for step in check.steps if step in missing), "")
+        why = why or next((f"not run, because {step} did not come back in {self.hung[step]}"
+                           for step in check.steps if step in self.hung), "")
         if why:
             return CheckScore(check.id, check.points, passed=False, why=why)
         verdict = self._verdict(check, answers.files_for(check.steps, self.pool))
         if isinstance(verdict, str):
             return CheckScore(check.id, check.points, passed=False, why=verdict)
+        if verdict.message == "hung":
+            self.hung[str(verdict.values.get("step"))] = check.id
         if verdict.passed:
             return CheckScore(check.id, check.points, passed=True)
         return CheckScore(check.id, check.points, False, _one_line(verdict.parts()), verdict.text)

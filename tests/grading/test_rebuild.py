@@ -56,11 +56,12 @@ def test_of_copies_the_last_that_defines_the_step_counts(rebuilt, solved, unsolv
     if not same_id:
         last["id"], stub["id"] = "copied", "again"
     solved["cells"] += [last, stub]
+    end = len(solved["cells"])
     found = rebuilt(solved)
     assert "'last'" in found.answers["set_hostname"].text
     assert found.repairs == (
-        "set_hostname: 3 copies of its cell (cell 3, cell 11, cell 12); cell 11 counts, the last that defines "
-        "it, as when the notebook is run from the top",)
+        f"set_hostname: 3 copies of its cell (cell 3, cell {end - 1}, cell {end}); cell {end - 1} counts, the last "
+        "that defines it, as when the notebook is run from the top",)
 
 
 @pytest.mark.parametrize("tool", ["JupyterLab", "an editor that gives the second part no metadata"])
