@@ -1,13 +1,17 @@
 """A container in the background, to be looked at from outside: `contain-lab run`, as a person types it.
 
-The kernel of a notebook has many threads, and a container is made by a process that has one: so a command
-launches it, not the kernel.
+The kernel of a notebook has many threads, and a container is made by a process that has one: so a command launches
+it, not the kernel. Between the two stands a watcher. It holds a pipe whose other end the kernel has: when the kernel
+goes, in whatever way, the pipe ends, and the watcher ends the container.
 """
 
 from __future__ import annotations
 
 import os
+import select
+import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -31,8 +35,8 @@ class Box:
     def stop(self) -> None:
         """Kill its first process from outside, and wait until `contain-lab run` has cleared up."""
         if self.run.poll() is None:
-            os.kill(self.pid, 9)
-        self.run.wait(SECONDS)
+            os.kill(self.pid, signal.SIGKILL)
+        self.run.communicate(timeout=SECONDS)    # waits, and closes the pipes
 
 
 def background(image: str, *command: str, hostname: str = "box") -> Box:
@@ -43,8 +47,8 @@ def background(image: str, *command: str, hostname: str = "box") -> Box:
     if hostname in _running:
         _running.pop(hostname).stop()
     words = ["contain-lab", "run", "--rm", "--hostname", hostname, image, *command]
-    run = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                           stderr=subprocess.PIPE, text=True)
+    run = subprocess.Popen([sys.executable, "-m", __name__, *words], stdin=subprocess.PIPE, text=True,
+                           stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
     _running[hostname] = Box(list(command), run)
     return _running[hostname]
 
@@ -58,18 +62,23 @@ def _wait_for(run: subprocess.Popen[str], command: list[str]) -> int:
     """The container's first process, once it executes the command."""
     name, end = os.path.basename(command[0])[:15], time.monotonic() + SECONDS
     while time.monotonic() < end:
-        for pid in _below(run.pid):
-            status = _status(pid)
-            if len(status.get("NSpid", "").split()) > 1 and status["Name"] == name:
+        for pid in _inner(run.pid):
+            if _status(pid).get("Name") == name:
                 return pid
         if run.poll() is not None:
-            said = (run.stderr.read() if run.stderr else "").strip()
-            said = said.removeprefix("contain-lab: ") or f"it ended with {run.returncode}"
-            raise Refused(f"container: {said}")
+            said = run.communicate()[1].strip().removeprefix("contain-lab: ")
+            raise Refused(f"container: {said or f'it ended with {run.returncode}'}")
         time.sleep(0.01)
-    run.kill()
+    run.communicate(timeout=SECONDS)    # closes its input, so the watcher ends it
     raise Refused(f"container: {name} did not start in {SECONDS:.0f} s",
                   "contain-lab clean removes what is left")
+
+
+def _inner(pid: int) -> list[int]:
+    """The processes below one that are process 1 of a PID namespace below ours."""
+    here = len(_status(os.getpid())["NSpid"].split())
+    numbers = {each: _status(each).get("NSpid", "").split() for each in _below(pid)}
+    return [each for each, its in numbers.items() if len(its) > here and its[-1] == "1"]
 
 
 def _below(pid: int) -> list[int]:
@@ -89,3 +98,21 @@ def _status(pid: int) -> dict[str, str]:
     except (FileNotFoundError, ProcessLookupError):
         return {}
     return {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
+
+
+# ---- the watcher
+
+def main(words: list[str]) -> int:
+    """Run a command until it ends, or until standard input does: then its container is ended. Its exit code."""
+    run = subprocess.Popen(words, stdin=subprocess.DEVNULL)
+    ended = os.pidfd_open(run.pid)
+    ready, _, _ = select.select([ended, sys.stdin], [], [])
+    while ended not in ready:
+        for pid in _inner(run.pid):
+            os.kill(pid, signal.SIGKILL)
+        ready, _, _ = select.select([ended], [], [], 0.05)    # it may not have come to its container yet
+    return run.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,121 @@
+"""A container in the background is there when it is said to be, and goes with whoever started it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from contain_lab.labkit import host, lab, leftovers, live, measuring, wild
+from contain_lab.labkit.sentence import Refused
+
+pytestmark = pytest.mark.needs("root", "image busybox", "pid namespace")
+STARTS = """
+from contain_lab.labkit import lab, live
+lab.ready_commands()
+box = live.background("busybox", "sleep", "600", hostname="box")
+print(box.pid, box.run.pid, flush=True)
+import time; time.sleep(60)
+"""
+
+
+@pytest.fixture(autouse=True)
+def commands(monkeypatch):
+    for name in ("PATH", "NO_COLOR"):
+        monkeypatch.setenv(name, os.environ.get(name, ""))
+    lab.ready_commands()
+
+
+def gone(pid: int) -> bool:
+    end = time.monotonic() + 5
+    while os.path.exists(f"/proc/{pid}") and time.monotonic() < end:
+        time.sleep(0.02)
+    return not os.path.exists(f"/proc/{pid}")
+
+
+def test_it_executes_the_command_and_has_two_numbers():
+    box = live.background("busybox", "sleep", "600", hostname="two-numbers")
+    try:
+        with open(f"/proc/{box.pid}/cmdline") as file:
+            assert file.read() == "sleep\x00600\x00"
+        assert live._status(box.pid)["NSpid"].split()[-1] == "1"
+        assert repr(box) == "a container, running: sleep 600"
+        assert box in live.running()
+    finally:
+        box.stop()
+    assert repr(box) == "a container, ended: sleep 600"
+    assert box not in live.running()
+
+
+def test_a_second_one_of_the_same_name_ends_the_first():
+    first = live.background("busybox", "sleep", "600", hostname="again")
+    second = live.background("busybox", "sleep", "600", hostname="again")
+    assert first.run.poll() is not None
+    second.stop()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_it_goes_with_the_kernel_and_leaves_nothing(number):
+    before = host.look()
+    kernel = subprocess.Popen([sys.executable, "-c", STARTS], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                              text=True)
+    box, watcher = map(int, kernel.stdout.readline().split())
+    kernel.send_signal(number)
+    kernel.communicate()
+    assert gone(box)
+    assert gone(watcher)
+    assert host.left_since(before) == []
+
+
+def test_what_run_says_is_told():
+    with pytest.raises(Refused, match="image 'no-such-image': not found"):
+        live.background("no-such-image", "sleep", "600")
+    with pytest.raises(Refused, match="no such program in the container"):
+        live.background("busybox", "no-such-program")
+
+
+# ---- clean up
+
+def test_a_container_that_runs_is_counted(monkeypatch):
+    monkeypatch.setattr(leftovers, "_before", set())
+    monkeypatch.setattr(host, "WAIT", 0.2)
+    leftovers.note_beginning()
+    box = live.background("busybox", "sleep", "600", hostname="counted")
+    try:
+        with pytest.raises(Refused, match=rf"left on this machine: .*process {box.pid} \(sleep 600\)"):
+            leftovers.clean_up()
+    finally:
+        box.stop()
+    assert repr(leftovers.clean_up()).startswith("left on this machine: mounts 0, cgroups 0, links 0, ")
+
+
+def test_the_control_group_of_anothers_container_is_not_ours(monkeypatch):
+    monkeypatch.setattr(leftovers, "_ancestors", lambda pid: [4711, 1])
+    assert leftovers._foreign(12345)
+    monkeypatch.setattr(leftovers, "_ancestors", lambda pid: [4711, os.getpid(), 1])
+    assert not leftovers._foreign(12345)
+    monkeypatch.setattr(leftovers, "_ancestors", lambda pid: [1])    # an orphan: somebody has left it
+    assert not leftovers._foreign(12345)
+
+
+# ---- looking at others
+
+def test_measure_tells_a_median_and_refuses_what_it_does_not_know():
+    said = repr(measuring.measure("getppid", "unshare(CLONE_NEWUTS)", rounds=5))
+    assert [line.split()[0] for line in said.splitlines()] == ["getppid", "unshare(CLONE_NEWUTS)", "medians"]
+    with pytest.raises(Refused, match="measure 'sleep': there is no such thing"):
+        measuring.measure("sleep")
+
+
+@pytest.mark.needs("runc", "strace")
+def test_runc_unshares_names_and_executes_in_this_order():
+    said = repr(wild.strace_runtime("runc"))
+    assert said.startswith("the container printed: box\n")
+    assert said.index("CLONE_NEWUTS") < said.index("sethostname") < said.index('execve("/bin/hostname"')
+    assert said == repr(wild.strace_runtime("runc"))    # nothing in it changes from run to run
+
+
+def test_a_runtime_that_is_not_there_is_told():
+    assert repr(wild.strace_runtime("no-such-runtime")).startswith("no-such-runtime: not on this machine")
