@@ -2,13 +2,14 @@
 
 import argparse
 import json
+import signal
 import sys
 from pathlib import Path
 
 from contain_lab import files
-from contain_lab.errors import NotFound, UsageError
 from contain_lab.cli.labs import find_root
-from contain_lab.grading import feedback, report, scores, submissions
+from contain_lab.errors import NotFound, UsageError
+from contain_lab.grading import desk, feedback, report, scores, submissions
 from contain_lab.labkit import judge, table
 
 
@@ -44,19 +45,33 @@ def main(options: argparse.Namespace) -> int:
         raise NotFound(f"{options.folder}: no notebook of a lab that has checks",
                        f"notebooks are named as the labs are: {', '.join(lab.stem for lab in wanted)}")
     scores.refuse_machine(labs)
-    found = []
-    masters = options.master or find_root() / "solutions"
-    for score in scores.grade(students, labs, masters, run_check):
-        found.append(score)
-        if options.feedback:
-            feedback.write(options.feedback, masters, score)
-        say(f"{len(found)} of {len(students)}  {score.name}: {score.points} of {score.max}")
+    found = grade(options, students, labs)
     if options.json:
         print(json.dumps(report.as_json(found), indent=2))
     else:
         print(report.as_table(found, options.verbose))
     write(options, found)
     return 0
+
+
+def grade(options: argparse.Namespace, students: list[submissions.Student],
+          labs: list[table.Lab]) -> list[scores.StudentScore]:
+    """Grade one student after the other, say how far it is, and write their feedback."""
+    masters = options.master or find_root() / "solutions"
+    signal.signal(signal.SIGTERM, stop)
+    found = []
+    with desk.desk() as place:
+        for score in scores.grade(students, labs, masters, run_check, place):
+            found.append(score)
+            if options.feedback:
+                feedback.write(options.feedback, masters, score)
+            say(f"{len(found)} of {len(students)}  {score.name}: {score.points} of {score.max}")
+    return found
+
+
+def stop(number: int, frame: object) -> None:
+    """End in an orderly way, so that the judge ends too and nothing is left."""
+    raise SystemExit(128 + number)
 
 
 def run_check(id: str, folder: Path, seed: str) -> scores.Verdict:

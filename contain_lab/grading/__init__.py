@@ -5,6 +5,7 @@ notebook      bytes -> cells: ids, types and sources, nothing else
 master        the solved notebook of a lab, and which cell answers which step
 answers       steps out of cells, by reading them
 rebuild       the master with the student's answers, and what had to be repaired
+desk          where the steps lie that are judged
 scores        each check by the judge, points from the table of labs
 report        table, JSON, CSV, JUnit
 feedback      what a student gets back: a page, and the notebook as it was rebuilt

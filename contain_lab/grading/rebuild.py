@@ -22,6 +22,8 @@ from contain_lab.grading.master import Master, unsolved
 from contain_lab.grading.notebook import Cell
 from contain_lab.grading.submissions import Refused
 
+FEW = 6    # ids that a repair names
+
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
@@ -181,7 +183,11 @@ def _other_repairs(master: Master, cells: Sequence[Cell]) -> list[str]:
                             and cell.id not in master.slots and not _is_masters(master, cell))
     told = [("moved, taken from where they stand", moved), ("deleted, put back from the master", gone),
             ("changed, the master's count", list(changed))]
-    return [f"cells {what}: {', '.join(ids)}" for what, ids in told if ids]
+    return [f"cells {what}: {_few(ids)}" for what, ids in told if ids]
+
+
+def _few(ids: Sequence[str]) -> str:
+    return ", ".join(ids) if len(ids) <= FEW else f"{', '.join(ids[:FEW])} and {len(ids) - FEW} more"
 
 
 def document(master: Master, rebuilt: Rebuilt) -> dict[str, Any]:

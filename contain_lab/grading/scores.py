@@ -22,8 +22,6 @@ from contain_lab.grading.master import Master, read_master
 from contain_lab.grading.submissions import Refused, Student
 from contain_lab.labkit.table import Check, Lab
 
-PREFIX = "cl-grade-"
-
 
 class Verdict(Protocol):
     """What grading needs of the judge's verdict (contain_lab.labkit.verdict)."""
@@ -116,11 +114,12 @@ def refuse_machine(labs: Sequence[Lab]) -> None:
                                   missing.hint)
 
 
-def grade(students: Sequence[Student], labs: Sequence[Lab], masters: Path,
-          judge: Judge) -> Iterator[StudentScore]:
+def grade(students: Sequence[Student], labs: Sequence[Lab], masters: Path, judge: Judge,
+          place: Path) -> Iterator[StudentScore]:
     """The score of each student, in order, as soon as it is known.
 
-    masters: the folder of the solved notebooks. Errors: what `read_master` and the judge raise.
+    masters: the folder of the solved notebooks; place: a folder for the steps that are judged.
+    Errors: what `read_master` and the judge raise.
     """
     known = [read_master(masters, lab) for lab in labs]
     for student in students:
@@ -129,7 +128,7 @@ def grade(students: Sequence[Student], labs: Sequence[Lab], masters: Path,
         pool = {step: answer for each in read if each.rebuilt
                 for step, answer in each.rebuilt.answers.items()}
         for lab, master in zip(read, known, strict=True):
-            graded = _Run(student.name, master, lab, pool, judge)
+            graded = _Run(student.name, master, lab, pool, judge, place)
             lab.checks = [graded.check(check) for check in lab.lab.checks]
             score.labs.append(lab)
         yield score
@@ -160,6 +159,7 @@ class _Run:
     lab: LabScore
     pool: dict[str, answers.Answer]
     judge: Judge
+    place: Path
     hung: dict[str, str] = field(default_factory=dict)    # step -> check; a hang is waited for once, not in each
 
     def check(self, check: Check) -> CheckScore:
@@ -194,20 +194,18 @@ class _Run:
         return f"the check could not be finished with it: {trouble}"
 
     def _ask(self, check: Check, texts: dict[str, str]) -> Verdict:
-        with tempfile.TemporaryDirectory(prefix=PREFIX) as folder:
-            runtime = Path(folder).resolve() / "my_runtime"
+        with tempfile.TemporaryDirectory(prefix=f"{check.id}-", dir=self.place) as folder:
+            runtime = Path(folder) / "my_runtime"
             write_runtime(runtime, texts)
             return self.judge(check.id, runtime, f"{self.student} {check.id}")
 
 
 def write_runtime(folder: Path, texts: dict[str, str]) -> None:
-    """Write a package my_runtime that others can read, and none can write."""
-    folder.mkdir()
+    """Write a package my_runtime that nobody else can write, whatever the umask is."""
+    folder.mkdir(mode=0o700)
     for name, text in {"__init__.py": "", **texts}.items():
         (folder / name).write_text(text, encoding="utf-8", errors="backslashreplace")
         os.chmod(folder / name, 0o644)
-    for path in (folder, folder.parent):
-        os.chmod(path, 0o755)
 
 
 def _one_line(parts: dict[str, str]) -> str:

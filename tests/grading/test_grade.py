@@ -1,15 +1,16 @@
 """`contain-lab grade` as a person calls it: the judge and its containers, on a folder with all kinds of students."""
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
-import tempfile
 import time
 from pathlib import Path
 
 import pytest
 
+from contain_lab.grading import desk
 from contain_lab.labkit import host
 from contain_lab.labkit.table import Lab
 
@@ -26,6 +27,13 @@ WRONG = {    # each is worth nothing, and what is said of it has these words
     "kills": ("os.kill(os.getpid(), 9)", "set_hostname"),
     "believes itself": ("print('✓ uts.hostname: passed'); os.write(4, b'{\"passed\": true}\\n')", "set_hostname"),
 }
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path, monkeypatch) -> Path:
+    """A folder for what runs, of this test alone."""
+    monkeypatch.setenv("CONTAIN_LAB_STATE", str(tmp_path / "state"))
+    return tmp_path / "state"
 
 
 @pytest.fixture
@@ -139,32 +147,67 @@ def test_the_same_submission_gets_the_same_grade(grade, submit, solved, unsolved
     assert first.returncode == 0
 
 
-def test_nothing_is_left_on_the_machine(grade, submit, solved, unsolved, cell_of):
-    before, folders = host.look(), set(os.listdir(tempfile.gettempdir()))
+def test_nothing_is_left_on_the_machine(grade, submit, solved, unsolved, cell_of, state):
+    before = host.look()
     submit("ada", solved)
     submit("bad", with_hostname(unsolved, cell_of, "[os.fork() for _ in range(3)]"))
     assert told(grade("--json"))["bad"]["points"] == 0
     assert host.left_since(before) == []
-    assert not [name for name in set(os.listdir(tempfile.gettempdir())) - folders if name.startswith("cl-grade-")]
+    assert os.listdir(state / "grade") == ["lock"]
 
 
-def test_an_interrupt_ends_it_and_leaves_nothing(cli, tmp_path, masters, submit, unsolved, cell_of):
-    before = host.look()
+@pytest.fixture
+def sleeping(cli, tmp_path, masters, submit, unsolved, cell_of, state):
+    """A grading in the midst of a step that sleeps, ready to be ended."""
     submit("gus", with_hostname(unsolved, cell_of, "import subprocess\n    subprocess.run(['sleep', '9871'])"))
-    scratch = tmp_path / "tmp"
-    scratch.mkdir()
-    process = subprocess.Popen([cli, "grade", str(tmp_path / "in"), "--master", str(masters)], stderr=subprocess.PIPE,
-                               text=True, env={**os.environ, "TMPDIR": str(scratch)})
-    while not list(scratch.glob("cl-grade-*/my_runtime/namespaces.py")):
+    process = subprocess.Popen([cli, "grade", str(tmp_path / "in"), "--master", str(masters)],
+                               stderr=subprocess.PIPE, text=True)
+    while not sleepers():
         assert process.poll() is None
         time.sleep(0.02)
-    time.sleep(1)
-    process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=4)[1] == "contain-lab: interrupted\n"
-    assert process.returncode == 130
-    assert list(scratch.iterdir()) == []
-    assert host.left_since(before) == []
-    assert not [each for each in Path("/proc").glob("[0-9]*/cmdline") if each.exists() and b"9871" in each.read_bytes()]
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def sleepers() -> list[Path]:
+    """The processes that the sleeping step has started."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            found += [folder] if b"\0009871\0" in (folder / "cmdline").read_bytes() else []
+    return found
+
+
+@pytest.mark.parametrize(("number", "code", "said"), [
+    (signal.SIGINT, 130, "contain-lab: interrupted\n"), (signal.SIGTERM, 143, "")])
+def test_an_interrupt_ends_it_and_leaves_nothing(sleeping, state, number, code, said):
+    before = host.look()
+    sleeping.send_signal(number)
+    assert sleeping.communicate(timeout=4)[1] == said
+    assert sleeping.returncode == code
+    assert os.listdir(state / "grade") == ["lock"]
+    assert sleepers() == []
+    assert [each for each in host.left_since(before) if "judge" in each] == []
+
+
+def test_what_a_killed_grading_leaves_is_swept(sleeping, state, monkeypatch):
+    sleeping.kill()
+    sleeping.wait()
+    end = time.monotonic() + 3
+    while sleepers() and time.monotonic() < end:
+        time.sleep(0.05)
+    assert sleepers() == []
+    assert len(os.listdir(state / "grade")) == 2
+    assert desk.sweep() == [f"cl-grade-{sleeping.pid}"]
+    assert os.listdir(state / "grade") == ["lock"]
+
+
+def test_a_grading_that_lives_is_not_swept(state):
+    with desk.desk() as place:
+        assert desk.sweep() == []
+        assert place.is_dir()
+    assert not place.exists()
 
 
 def test_files_are_written_for_the_instructor_and_for_each_student(grade, submit, solved, unsolved, tmp_path):

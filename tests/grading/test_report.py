@@ -26,15 +26,17 @@ def verdict(passed: bool, saw: str = "") -> SimpleNamespace:
 
 
 @pytest.fixture
-def grade(tmp_path, lab, masters):
+def grade(tmp_path, lab, masters, tmp_path_factory):
     """grade({student: notebook or text}): their scores, by name."""
+    place = tmp_path_factory.mktemp("desk")
+
     def graded(handed_in: dict) -> dict[str, StudentScore]:
         for name, document in handed_in.items():
             (tmp_path / name).mkdir()
             text = document if isinstance(document, str) else json.dumps(document)
             (tmp_path / name / "01_uts.ipynb").write_text(text)
         students, _ = submissions.find(tmp_path, [lab])
-        return {score.name: score for score in scores.grade(students, [lab], masters, judge)}
+        return {score.name: score for score in scores.grade(students, [lab], masters, judge, place)}
     return graded
 
 
