@@ -1,61 +1,26 @@
-"""What runs in the sandbox: its first process, a neighbour, and the process that calls the student's steps.
+"""What runs in the sandbox beside the student's process: PID 1, a neighbour; and the judge's reader.
 
-man: pid_namespaces(7), setrlimit(2), prctl(2). All of it begins as a copy of the judge (clone3 and fork, no execve),
-so what is imported there is here. From the first line of the student's file on, nothing that this process says is
-believed; see `sandbox`.
+man: pid_namespaces(7), prctl(2). All of it begins as a copy of the judge (clone3 and fork, no execve), so what is
+imported there is here. Nothing of the student's is loaded in these processes; see `sandbox`.
 """
 
 import os
-import sys
 
-from contain_lab import rootfs, steps, syscalls, trace
+from contain_lab import rootfs, syscalls
 from contain_lab.errors import ContainLabError, explain
+from contain_lab.labkit import student
+from contain_lab.labkit.student import Scene
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import TracebackType
-    from typing import Any, NoReturn
+    from typing import NoReturn
 
-    Answer = dict[str, Any]
-    Actor = Callable[["Scene"], None]
+    from contain_lab.labkit.student import Actor
 
-GATE, REPORT = 3, 4  # the student's process: where it is told to go on, and where it says what happened
 HOST = "the-host"  # the host name outside the step's own namespace, in the sandbox
 NEIGHBOUR = "the-neighbour"
-UNHEARD = 97  # exit code of a student's process that cannot report
-MEMORY = 1 << 30  # bytes of address space
-RLIMIT_CORE, RLIMIT_NPROC, RLIMIT_AS = 4, 6, 9
 SIGNALS = (1, 2, 3, 10, 12, 15)  # SIGPIPE stays ignored, as Python has it
 
-
-class Scene:
-    """What a sandbox is to show.
-
-    package: the folder of the student's files; steps: {name: module of ours}; replaced: those of them that must be
-    the student's, so that ours raise; apart: CLONE_NEW flags that its process unshares before any step;
-    neighbour: flags of a second process in namespaces of its own, 0 for none; needed: paths that must be seen.
-    """
-
-    def __init__(self, package: str, steps: dict[str, str], apart: int = 0, neighbour: int = 0,
-                 needed: tuple[str, ...] = ()) -> None:
-        self.package, self.steps, self.apart, self.neighbour = package, steps, apart, neighbour
-        self.needed = (package, os.path.dirname(os.path.dirname(os.path.dirname(__file__))), *needed)
-
-
-class Borrowed(ContainLabError):
-    """The package's own step was called where the student's is judged."""
-
-
-class Missing(ContainLabError):
-    """The student's file has no function of this name."""
-
-
-class Unloadable(ContainLabError):
-    """The student's file cannot be loaded."""
-
-
-# ---- PID 1
 
 def be_init(scene: Scene, actor: "Actor", gate: int, report: int, out: int, told: int) -> "NoReturn":
     """Be PID 1: finish the mounts, start the others, collect who ends, and say how the student's process ended."""
@@ -68,13 +33,13 @@ def be_init(scene: Scene, actor: "Actor", gate: int, report: int, out: int, told
         syscalls.sethostname(HOST)
         if scene.neighbour:
             start_neighbour(scene.neighbour)
-        student = os.fork()
-        if student == 0:
-            be_student(scene, actor, gate, report, out)
+        child = os.fork()
+        if child == 0:
+            student.be_student(scene, actor, gate, report, out)
         keep_only(told)
-        collect(student, 0)
+        collect(child, 0)
     except BaseException as error:  # noqa: BLE001 - it is told, whatever it is
-        write_line(report, {"trouble": explain(error)[0]})
+        student.write_line(report, {"trouble": explain(error)[0]})
     os._exit(1)
 
 
@@ -125,96 +90,6 @@ def start_neighbour(flags: int) -> None:
     os.close(hear)
 
 
-# ---- the student's process
-
-def be_student(scene: Scene, actor: "Actor", gate: int, report: int, out: int) -> "NoReturn":
-    """Be the process that runs the student's steps; it ends here, whatever they do."""
-    me = os.getpid()
-    try:
-        os.setsid()
-        arrange(gate, report, out)
-        sys.stdout = open(1, "w", encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115
-        sys.stderr = open(2, "w", encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115
-        for limit, value in ((RLIMIT_CORE, 0), (RLIMIT_AS, MEMORY)):
-            syscalls.prlimit(0, limit, value, value)
-        beside = os.path.dirname(scene.package)
-        os.chdir(beside if os.path.isdir(beside) else "/")
-        if scene.apart:
-            syscalls.unshare(scene.apart)
-        actor(scene)
-    except BaseException as error:  # noqa: BLE001 - as above
-        if os.getpid() == me:
-            tell({"trouble": explain(error)[0]})
-    os._exit(0)
-
-
-def arrange(gate: int, report: int, out: int) -> None:
-    """The descriptors of the student's process: 0 empty, 1 and 2 what it prints, GATE, REPORT, and no other."""
-    null = os.open("/dev/null", os.O_RDONLY)
-    ends = [os.dup2(handle, 100 + number) for number, handle in enumerate((null, out, out, gate, report))]
-    for number, handle in enumerate(ends):
-        os.dup2(handle, number, inheritable=number < GATE)
-    syscalls.close_range(REPORT + 1, 2**32 - 1)
-
-
-def call_steps(scene: Scene) -> None:
-    """Wait to be told; load the student's file; call a step, say what came of it, wait again."""
-    calls: list[str] = []
-    record(calls)
-    withhold(scene.steps)
-    tell({"ready": True})
-    while order := hear():
-        del calls[:]
-        answer = call_step(scene, order["step"], order["args"])
-        tell({**answer, "calls": calls[:20]})
-
-
-def call_step(scene: Scene, name: str, args: "list[Any]") -> "Answer":
-    """Call one step of the student's: {"returned": repr} or {"raised": type, "said", "frames", "errno"}."""
-    me = os.getpid()
-    answer: Answer
-    try:
-        result = load(scene, name)(*args)
-        answer = {"returned": "" if result is None else repr(result)[:200]}
-    except BaseException as error:  # noqa: BLE001 - a student's step may raise anything, SystemExit too
-        answer = raised(error, scene.package)
-        del error
-    if os.getpid() != me:
-        os._exit(0)  # the step forked, and both have come back
-    flush()
-    return answer
-
-
-def load(scene: Scene, name: str) -> "Callable[..., Any]":
-    """The student's function of this name, from my_runtime/<room>.py. Errors: Missing, Unloadable, SyntaxError."""
-    room = scene.steps[name].removeprefix("contain_lab.").split(".")[0]
-    path = f"{scene.package}/{room}.py"
-    if path not in loaded:
-        try:
-            loaded[path] = steps.functions(path)
-        except ContainLabError as error:
-            if isinstance(error.__cause__, SyntaxError):
-                raise error.__cause__ from None
-            raise Unloadable(error.message.removeprefix(f"{os.path.dirname(scene.package)}/"), error.hint) from None
-    if name not in loaded[path]:
-        raise Missing(f"{os.path.basename(scene.package)}/{room}.py has no function {name}")
-    return loaded[path][name]
-
-
-loaded: "dict[str, dict[str, Callable[..., Any]]]" = {}
-
-
-def withhold(ours: dict[str, str]) -> None:
-    """Let the package's own steps of these names raise, before the student's file can take hold of them."""
-    for name, module in ours.items():
-        def refuses(*args: object, name: str = name) -> None:
-            raise Borrowed(f"{name}: this is the package's own step: write yours")
-
-        setattr(__import__(module, fromlist=["_"]), name, refuses)
-
-
-# ---- the judge's reader
-
 def read_names(pid: int, say: int) -> "NoReturn":
     """Enter the UTS namespace of a process, and write its two names to a pipe, a zero byte between them."""
     from contain_lab import files
@@ -226,104 +101,3 @@ def read_names(pid: int, say: int) -> "NoReturn":
         os.write(say, f"{os.uname().nodename}\0{domain}".encode(errors="replace"))
     finally:
         os._exit(0)
-
-
-# ---- what it says
-
-def raised(error: BaseException, package: str) -> "Answer":
-    """An exception as an answer, with those lines of the traceback that are the student's: [[file, line, function]]."""
-    said, hint = explain(error)
-    if isinstance(error, SyntaxError):
-        name = os.path.basename(error.filename or "")
-        return {"raised": "SyntaxError", "said": error.msg, "hint": "", "frames": [[name, error.lineno or 0, ""]]}
-    kind = type(error).__name__
-    said = said.removeprefix(f"{kind}: ").removeprefix(kind)
-    frames = [[os.path.basename(file), line, function] for file, line, function in frames_of(error.__traceback__)
-              if file.startswith(f"{package}/")]
-    return {"raised": kind, "said": said[:1000], "hint": hint, "frames": frames[-8:],
-            "errno": error.errno or 0 if isinstance(error, OSError) else 0}
-
-
-def frames_of(trace: "TracebackType | None") -> "list[tuple[str, int, str]]":
-    """A traceback as (file, line, function), the outermost first."""
-    found = []
-    while trace is not None:
-        code = trace.tb_frame.f_code
-        found.append((code.co_filename, trace.tb_lineno, code.co_name))
-        trace = trace.tb_next
-    return found
-
-
-def flush() -> None:
-    """Send what was printed; where the student closed or replaced the streams there is nothing to send."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (AttributeError, OSError, ValueError):
-            continue
-
-
-def tell(answer: "Answer") -> None:
-    """Say something to the judge; where that is not possible, end: exit code UNHEARD."""
-    try:
-        write_line(REPORT, answer)
-    except (OSError, MemoryError):
-        os._exit(UNHEARD)
-
-
-def hear() -> "Answer":
-    """The judge's next order, {} when there is none any more."""
-    from contain_lab import files
-
-    line = b""
-    while not line.endswith(b"\n"):
-        try:
-            more = os.read(GATE, 4096)
-        except OSError:
-            os._exit(UNHEARD)
-        if not more:
-            return {}
-        line += more
-    return files.parse_json(line.decode(), "order")
-
-
-def write_line(handle: int, answer: "Answer") -> None:
-    """One answer as a line of JSON."""
-    from contain_lab import files
-
-    data = files.dump_json(answer).encode() + b"\n"
-    while data:
-        data = data[os.write(handle, data):]
-
-
-# ---- what it records
-
-class Calls:
-    """Takes system calls as text, in order."""
-
-    def __init__(self, calls: list[str]) -> None:
-        self.calls = calls
-
-    def begin(self, event: "trace.Event") -> None:
-        """Nothing: a call is written when it has ended."""
-
-    def end(self, event: "trace.Event") -> None:
-        """The call as strace(1) prints it."""
-        said = f"{event['call']}({', '.join(event['args'].values())})"
-        self.calls.append(said + ("" if event["result"] is None else f" = {event['result']}"))
-
-
-def record(calls: list[str]) -> None:
-    """Record the calls that go through `syscalls`, as text, from now on."""
-    sink = Calls(calls)
-    for name, function in list(vars(syscalls).items()):
-        doc = getattr(function, "__doc__", None) or ""
-        if callable(function) and not name.startswith("_") and "man: " in doc:
-            trace.wrap_call(syscalls, name, "", _describe(name), sink, 0)
-
-
-def _describe(name: str) -> "Callable[..., dict[str, str]]":
-    def describe(*args: object, **named: object) -> dict[str, str]:
-        return {**syscalls.decoded_arguments(name, args), **{key: str(value) for key, value in named.items()}}
-
-    return describe

@@ -11,8 +11,8 @@ from contain_lab import capabilities, spec, steps
 from contain_lab.container.launch import Loop, launch
 from contain_lab.container.plan import Plan
 from contain_lab.errors import StepFailed
-from contain_lab.labkit import inside
-from contain_lab.labkit.inside import Scene
+from contain_lab.labkit import student
+from contain_lab.labkit.student import Scene
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,20 +28,20 @@ def starter(image: str) -> "Callable[[Scene], None]":
     """An actor that starts a container from the root file system of an image, whenever it is given a host name."""
 
     def start_containers(scene: Scene) -> None:
-        inside.withhold(scene.steps)
-        inside.tell({"ready": True})
-        while order := inside.hear():
-            inside.tell({**start(scene, image, order["args"][0]), "calls": []})
+        student.withhold(scene.steps)
+        student.tell({"ready": True})
+        while order := student.hear():
+            student.tell({**start(scene, image, order["args"][0]), "calls": []})
 
     return start_containers
 
 
-def start(scene: Scene, image: str, hostname: str) -> "inside.Answer":
+def start(scene: Scene, image: str, hostname: str) -> "student.Answer":
     """Start a container of this host name: an answer as for a step."""
     step = ""
     try:
         for step in scene.steps:
-            inside.load(scene, step)
+            student.load(scene, step)
         plan = Plan(config_of(hostname), f"{PLACE}/layer/root", f"{PLACE}/run/box", overlay=(image, f"{PLACE}/layer"),
                     waits=False)
         steps.use(scene.package, list(dict.fromkeys(room for room, *_ in plan.rows())))
@@ -51,9 +51,9 @@ def start(scene: Scene, image: str, hostname: str) -> "inside.Answer":
                   if file.startswith(f"{scene.package}/")]
         return {"raised": "StepFailed", "said": error.message, "frames": frames}
     except BaseException as error:  # noqa: BLE001 - the student's file may raise anything
-        return {**inside.raised(error, scene.package), "step": step}
+        return {**student.raised(error, scene.package), "step": step}
     finally:
-        inside.flush()
+        student.flush()
     return {"returned": ""}
 
 

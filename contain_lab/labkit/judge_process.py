@@ -15,7 +15,7 @@ import sys
 
 from contain_lab import files, syscalls
 from contain_lab.errors import ContainLabError, explain
-from contain_lab.labkit import inside
+from contain_lab.labkit import student
 from contain_lab.labkit.sandbox import Failed, Sandbox
 
 TYPE_CHECKING = False
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-    from contain_lab.labkit.inside import Actor
+    from contain_lab.labkit.student import Actor
 
 SIGTERM = 15
 
@@ -40,10 +40,10 @@ class Judge:
             self.numbers = Random(int.from_bytes(seed.encode(), "little"))
         self.boxes: list[Sandbox] = []
 
-    def sandbox(self, *, apart: int = 0, neighbour: int = 0, actor: "Actor" = inside.call_steps,
+    def sandbox(self, *, apart: int = 0, neighbour: int = 0, actor: "Actor" = student.call_steps,
                 needed: tuple[str, ...] = ()) -> Sandbox:
-        """A sandbox in which a process waits to call the student's steps; see `inside.Scene`."""
-        box = Sandbox(inside.Scene(self.package, self.steps, apart, neighbour, needed), actor, self.seconds)
+        """A sandbox in which a process waits to call the student's steps; see `student.Scene`."""
+        box = Sandbox(student.Scene(self.package, self.steps, apart, neighbour, needed), actor, self.seconds)
         self.boxes.append(box)
         return box
 

@@ -22,13 +22,11 @@ import os
 import select
 import time
 
-from contain_lab import cgroups, files, rootfs, syscalls
+from contain_lab import cgroups, files, syscalls
 from contain_lab.errors import ContainLabError
-from contain_lab.labkit import inside
+from contain_lab.labkit import inside, student
+from contain_lab.labkit.sandbox_mounts import make_mounts
 from contain_lab.syscalls import (
-    AT_EMPTY_PATH,
-    AT_FDCWD,
-    AT_RECURSIVE,
     CLONE_NEWCGROUP,
     CLONE_NEWIPC,
     CLONE_NEWNET,
@@ -36,25 +34,17 @@ from contain_lab.syscalls import (
     CLONE_NEWPID,
     CLONE_NEWUSER,
     CLONE_NEWUTS,
-    MOUNT_ATTR_NODEV,
-    MOUNT_ATTR_NOSUID,
-    MOUNT_ATTR_RDONLY,
-    MS_PRIVATE,
-    MS_REC,
-    OPEN_TREE_CLOEXEC,
-    OPEN_TREE_CLONE,
 )
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from contain_lab.labkit.inside import Actor, Scene
+    from contain_lab.labkit.student import Actor, Scene
 
 SECONDS = 5.0  # for one call of a step
 PROCESSES = 64
 OUTPUT = 64 * 1024  # bytes that are kept of what a step prints
 LINE = 256 * 1024  # bytes of one answer of the student's process
 ALL = (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWCGROUP)
-HIDDEN = ("/tmp", "/run", "/dev")  # covered by empty file systems
 SIGKILL = 9
 
 
@@ -72,7 +62,7 @@ class Sandbox:
     Errors: ContainLabError or OSError where this machine does not let us make one.
     """
 
-    def __init__(self, scene: "Scene", actor: "Actor" = inside.call_steps, seconds: float = SECONDS) -> None:
+    def __init__(self, scene: "Scene", actor: "Actor" = student.call_steps, seconds: float = SECONDS) -> None:
         self.scene, self.actor, self.seconds = scene, actor, seconds
         self.group = ""
         self.init = self.student = self.neighbour = 0
@@ -166,7 +156,7 @@ class Sandbox:
 
     # ---- the student's process
 
-    def call(self, step: str, *args: object, alone: bool = True) -> "inside.Answer":
+    def call(self, step: str, *args: object, alone: bool = True) -> "student.Answer":
         """Let the student's process call a step, and wait until it stands at the gate again: what it says of it.
 
         alone: whether it is a failure when there are more processes afterwards.
@@ -184,14 +174,14 @@ class Sandbox:
             raise Failed("forked", step=step)
         return answer
 
-    def must(self, step: str, *args: object) -> "inside.Answer":
+    def must(self, step: str, *args: object) -> "student.Answer":
         """Call a step that has to return. Errors: Failed, also with what it raised."""
         answer = self.call(step, *args)
         if "raised" in answer:
             raise self.refused(answer, step)
         return answer
 
-    def refused(self, answer: "inside.Answer", step: str) -> Failed:
+    def refused(self, answer: "student.Answer", step: str) -> Failed:
         """The failure that belongs to an exception of a step, or of loading its file."""
         values = {"step": step, **{name: answer.get(name, "") for name in ("raised", "said", "frames")}}
         kind = answer["raised"]
@@ -200,7 +190,7 @@ class Sandbox:
                  "MemoryError": "memory"}
         return Failed(known.get(str(kind), "raised"), **values)
 
-    def listen(self, step: str = "") -> "inside.Answer":
+    def listen(self, step: str = "") -> "student.Answer":
         """The next answer of the student's process. Errors: Failed when none comes."""
         end = time.monotonic() + self.seconds
         while b"\n" not in self._answer:
@@ -260,7 +250,7 @@ class Sandbox:
             return Failed("executed", step=step)
         if not self.ended and select.select([self.told], [], [], 1)[0]:
             self._read(self.told)
-        if self.ended.strip() == f"exit code {inside.UNHEARD}":
+        if self.ended.strip() == f"exit code {student.UNHEARD}":
             return Failed("closed", step=step)
         return Failed("went_away", step=step, how=self._how())
 
@@ -333,46 +323,3 @@ def children(pid: int) -> list[int]:
                 for word in files.get(f"/proc/{pid}/task/{task}/children").split()]
     except (FileNotFoundError, ProcessLookupError):
         return []
-
-
-# ---- the mounts
-
-def make_mounts(needed: "tuple[str, ...]") -> None:
-    """Move into a mount namespace in which nothing of the machine can be changed.
-
-    needed: paths that must stay visible though they lie below one of HIDDEN.
-    """
-    syscalls.unshare(CLONE_NEWNS)
-    syscalls.mount(None, "/", None, MS_REC | MS_PRIVATE)
-    nodes = take_trees(tuple(rootfs.DEVICES))
-    root = os.open("/", os.O_PATH | os.O_CLOEXEC)
-    closed = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID
-    syscalls.mount_setattr(root, AT_EMPTY_PATH | AT_RECURSIVE, closed)
-    os.close(root)
-    kept = take_trees(tuple(path for path in map(os.path.realpath, needed) if below(path, HIDDEN)))
-    for path in HIDDEN:
-        mode = "mode=1777" if path == "/tmp" else "mode=755"
-        rootfs.mount_tmpfs("/", path, ("nosuid", mode, "size=64m"))
-    put_trees({**nodes, **kept})
-    rootfs.link_standard_streams("/")
-    rootfs.mount_tmpfs("/", "/dev/shm", ("nosuid", "nodev", "mode=1777", "size=64m"))
-
-
-def take_trees(paths: "tuple[str, ...]") -> dict[str, int]:
-    """Copies of what stands at these paths, as detached mounts: {path: descriptor}; none of what is not there."""
-    return {path: syscalls.open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE)
-            for path in sorted(set(paths)) if os.path.exists(path)}
-
-
-def put_trees(trees: dict[str, int]) -> None:
-    """Mount copies where they were taken from."""
-    for path, tree in trees.items():
-        place = files.make_in_root("/", path, os.path.isdir(f"/proc/self/fd/{tree}"))
-        syscalls.move_mount(tree, place)
-        os.close(tree)
-        os.close(place)
-
-
-def below(path: str, folders: "tuple[str, ...]") -> bool:
-    """Whether a path lies in one of these folders, or is one."""
-    return any(path == folder or path.startswith(f"{folder}/") for folder in folders)

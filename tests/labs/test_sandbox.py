@@ -1,5 +1,6 @@
 """The worst steps: the machine is as before, the verdict is a sentence, and it comes soon."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -63,8 +64,8 @@ WORST = {
                         "    except OSError: pass", "uts.hostname.unchanged"),
     "floods_the_pipe": ("while True: os.write(4, b'x' * 4096)", "garbled"),
     "garbles_the_pipe": ("os.write(4, b'[[[[]\\n')", "garbled"),
-    "tampers_with_the_kit": ("from contain_lab.labkit import inside\ninside.flush = inside.raised = print\n"
-                             "inside.call_step = None\nsys.modules.clear()", "uts.hostname.unchanged"),
+    "tampers_with_the_kit": ("from contain_lab.labkit import student\nstudent.flush = student.raised = print\n"
+                             "student.call_step = None\nsys.modules.clear()", "uts.hostname.unchanged"),
     "replaces_streams": ("sys.stdout = None", "uts.hostname.unchanged"),
     "ignores_children": ("signal.signal(signal.SIGCHLD, signal.SIG_IGN)\nif os.fork() == 0: time.sleep(987)", "forked"),
     "stops_itself": ("os.kill(os.getpid(), signal.SIGSTOP)", "hung"),
@@ -95,10 +96,9 @@ def machine() -> dict[str, object]:
 
 def command(pid: str) -> str:
     """A process's command line, "" where it has ended."""
-    try:
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
+    return ""
 
 
 def judges() -> list[str]:
@@ -160,10 +160,9 @@ def below(pid: int) -> list[int]:
 
 
 def sleepers(pid: int) -> list[int]:
-    try:
+    with contextlib.suppress(FileNotFoundError):    # one of them ended meanwhile
         return [each for each in below(pid) if command(str(each)) == "sleep 987"]
-    except FileNotFoundError:
-        return []
+    return []
 
 
 DEAF = ("import subprocess\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
