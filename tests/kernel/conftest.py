@@ -11,7 +11,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -80,11 +80,15 @@ class Bundle:
         self.linux, self.process = self.config["linux"], self.config["process"]
         self.linux["namespaces"] = [{"type": kind} for kind in ("pid", "network", "ipc", "uts", "mount")]
 
-    def run_command(self, *words: str, timeout: float = 20) -> Done:
-        """`RUNTIME --root STATE WORDS`; its output goes to files, for a container keeps a pipe open."""
+    def call(self, words: tuple[str, ...], out: IO[str], err: IO[str]) -> int:
+        """`RUNTIME --root STATE WORDS`: its exit code. What is inheritable is inherited."""
+        return subprocess.run([self.runtime, "--root", str(self.folder / "state"), *words], stdout=out, stderr=err,
+                              stdin=subprocess.DEVNULL, close_fds=False, timeout=20).returncode
+
+    def run_command(self, *words: str) -> Done:
+        """What a command of the runtime gave; its output goes to files, for a container keeps a pipe open."""
         with open(self.folder / "out", "w+") as out, open(self.folder / "err", "w+") as err:
-            code = subprocess.run([self.runtime, "--root", str(self.folder / "state"), *words], stdout=out, stderr=err,
-                                  stdin=subprocess.DEVNULL, timeout=timeout).returncode
+            code = self.call(words, out, err)
             out.seek(0)
             err.seek(0)
             return Done(code, out.read(), err.read())
@@ -128,8 +132,7 @@ class Bundle:
             self.process["args"] = ["sh", "-c", program]
         self.write()
         with open(self.folder / "says", "w+") as out, open(self.folder / "complains", "w+") as err:
-            words = [self.runtime, "--root", str(self.folder / "state"), "create", "--bundle", str(self.folder), self.id]
-            code = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=out, stderr=err, timeout=20).returncode
+            code = self.call(("create", "--bundle", str(self.folder), self.id), out, err)
             if code == 0:
                 pid = self.state()["pid"]
                 self.start()
