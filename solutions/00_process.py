@@ -41,8 +41,8 @@ begin("00")
 # that is what root means.
 #
 # Then read the column **container**: the same program, the same user, the same kernel. Everything is held. The column
-# **lab** says where you build the step that holds the attack. Behind each `held` stand one to three system calls, and
-# this course goes through them.
+# **lab** says where you build the step that holds the attack. Behind each `held` stand a few system calls, and this course
+# goes through them.
 
 # %% [markdown] id="fork-exec"
 # ## Processes, before containers
@@ -62,9 +62,10 @@ predict("exec-pid")
 reveal("exec-pid")
 
 # %% [markdown] id="exec-explained"
-# The shell word `exec` calls `execve` without a `fork` before it. Keep the result in mind: **what a process has before
-# execve, it has afterwards.** A runtime lives from this. It takes a process, gives it new namespaces, another root and
-# a name, and executes the user's program last. The program wakes up in a prepared world and need not know.
+# The shell word `exec` calls `execve` without a `fork` before it. Keep the result in mind: **execve changes the program,
+# not the process.** Memory is replaced; the number, the parent, the namespaces, the root and the open files stay. A
+# runtime lives from this. It takes a process, gives it new namespaces, another root and a name, and executes the user's
+# program last. The program wakes up in a prepared world and need not know.
 #
 # Here are both calls together, in Python. The cell runs in a process of its own, not in the notebook: a notebook has
 # many threads, and `fork` copies only the one that calls it.
@@ -109,12 +110,13 @@ reveal("ps-inside")
 # Nothing was booted. There is no init, no logger, no login. The container *is* the process `ps`, and when that ended,
 # the container had ended.
 #
-# Is there a second kernel, as in a virtual machine? Ask both sides for the release of theirs:
+# Is there a second kernel, as in a virtual machine? When a kernel boots, it draws a random number and keeps it until it
+# goes down, in `/proc/sys/kernel/random/boot_id`. We read it on both sides:
 
 # %% id="run-kernel" kind="Run"
-# inside = !contain-lab run --rm busybox uname -r
-# outside = !uname -r
-print("same kernel" if inside == outside else f"two kernels: {inside} {outside}")
+# inside = !contain-lab run --rm busybox cat /proc/sys/kernel/random/boot_id
+# outside = !cat /proc/sys/kernel/random/boot_id
+print("one kernel" if inside == outside else f"two kernels: {inside} {outside}")
 
 # %% [markdown] id="both-sides"
 # ## From both sides
@@ -233,16 +235,16 @@ show_namespaces({"this notebook": os.getpid(), "the container": box.pid})
 # ## Held
 #
 # Two attacks of the board once more, now with their commands. You know why the second column says `held`: the container
-# has its own PID namespace, so it has no number for the neighbour.
+# has its own PID namespace, so the neighbour has no number in it, and no folder in its `/proc`.
 
 # %% id="board-again" kind="Run"
 # !contain-lab intruder --only neighbour --only kill
 
 # %% [markdown] id="terminal"
-# To walk about in a container, open a terminal (*File → New → Terminal*) and type
+# To walk about in a container, open a terminal (*File → New → Terminal*; it begins in the folder of the labs) and type
 #
 # ```console
-# contain-lab run --rm -it busybox sh
+# ../.venv/bin/contain-lab run --rm -it busybox sh
 # ```
 #
 # Try `ps`, `ls /`, `hostname`, `id`, `mount`. Then `exit`.
@@ -260,7 +262,7 @@ clean_up()
 # ## What you have seen
 #
 # - A container is a process. The host sees it, by another number.
-# - `execve` changes the program and nothing else: so the world is prepared first, and the program comes last.
+# - `execve` changes the program, not the process: so the world is prepared first, and the program comes last.
 # - A namespace decides what names a process has for things. Same inode in `/proc/PID/ns`: same namespace.
 # - A runtime is a list of steps, and each is a few system calls.
 #

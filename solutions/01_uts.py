@@ -72,7 +72,13 @@ predict("uts-later")
 # The inner shell sleeps for a moment while the host takes another name, and only then asks:
 
 # %% id="run-later" kind="Run"
-# !unshare --uts sh -c "hostname the-host; unshare --uts sh -c 'sleep 0.2; hostname' & sleep 0.1; hostname renamed; wait; hostname"
+%%sh
+unshare --uts sh -c '
+hostname the-host
+unshare --uts sh -c "sleep 0.2; echo inside: ; hostname" &
+sleep 0.1
+hostname renamed
+wait; echo outside: ; hostname'
 
 # %% id="reveal-later" kind="Explain"
 reveal("uts-later")
@@ -279,8 +285,8 @@ print("the same UTS namespace" if mine == theirs else "two UTS namespaces")
 # !contain-lab run --rm --with my_runtime --hostname box busybox hostname
 
 # %% [markdown] id="check-container-task"
-# The last check does the same, with a name that nobody knows before. It starts the container itself, and looks at its
-# process from outside, while the program in it runs.
+# The last check does the same, with a name drawn at random. It starts the container itself, and looks at its process from
+# outside, while the program in it runs.
 
 # %% id="check-container" check="uts.container"
 

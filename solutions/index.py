@@ -5,7 +5,8 @@
 # write is kept in a package of your own, `my_runtime`. From lab 01 on it starts real containers, and Podman takes it.
 #
 # You need a semester of Python and C: functions, exceptions, what a process is, what a system call is. You need a
-# Linux machine on which you are root. `contain-lab doctor`, in a terminal, says what yours can do.
+# Linux machine on which you are root. `../.venv/bin/contain-lab doctor`, in a terminal here (*File → New → Terminal*),
+# says what yours can do.
 
 # %% [markdown] id="how"
 # ## How a lab goes
@@ -65,12 +66,16 @@
 # | 20 min | lab 00, without *Break it* |
 # | 35 min | lab 01 down to *Break it*: three steps, three checks |
 # | 10 min | lab 01, *Your runtime*: run it, attack it, export it for Podman |
-# | 20 min | in a terminal: `contain-lab run --rm --trace busybox true`. Read the trace from the top, and look up in man what is new to you |
-# | 20 min | `contain-lab run --rm -it --skip STEP busybox sh`, for steps of your choice. What is different in there? |
+# | 20 min | in a terminal: `../.venv/bin/contain-lab run --rm --trace busybox true`. Read the trace from the top, and look up in man what is new to you |
+# | 20 min | `../.venv/bin/contain-lab run --rm -it --skip STEP busybox sh`, for steps of your choice. What is different in there? |
 # | 15 min | the rest of lab 01 |
 
 # %% [markdown] id="where"
 # ## Where you stand
 #
-# The first cell of each lab draws your runtime so far: what is yours, what this lab adds, and how many checks have
-# passed. It is kept in `my_runtime`, beside the notebooks; a copy of that folder is a copy of your work.
+# Your steps and the checks that have passed are kept in `my_runtime`, beside the notebooks. A copy of that folder is a
+# copy of your work.
+
+# %% id="standing"
+from contain_lab.labkit import *
+where_i_stand()

@@ -11,6 +11,7 @@ import importlib
 
 NOTEBOOK = {
     "begin": "lab",
+    "where_i_stand": "lab",
     "check": "checking",
     "hint": "hints",
     "predict": "predictions",

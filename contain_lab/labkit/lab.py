@@ -16,7 +16,7 @@ from contain_lab import engine, features
 from contain_lab.errors import NotFound
 from contain_lab.labkit import leftovers, runtime_picture, standing, table
 from contain_lab.labkit.pictures import Picture
-from contain_lab.labkit.sentence import Refused
+from contain_lab.labkit.sentence import Refused, Sentence
 
 
 def begin(number: str) -> Picture:
@@ -33,6 +33,21 @@ def begin(number: str) -> Picture:
     refuse_machine(lab)
     leftovers.note_beginning()
     return runtime_picture.draw(lab, plan_rows(), standing.read())
+
+
+def where_i_stand() -> Sentence:
+    """All labs, a line each: how many steps are the student's, how many checks have passed."""
+    now = standing.read()
+    wide = max(len(lab.title) for lab in table.LABS)
+    lines = []
+    for lab in table.LABS:
+        mine = sum(step.name in now.steps for step in lab.steps)
+        passed = [check for check in lab.checks if check.id in now.passed]
+        points = sum(check.points for check in passed)
+        counted = (f"steps {mine} of {len(lab.steps)}, checks {len(passed)} of {len(lab.checks)}, "
+                   f"points {points} of {lab.points}")
+        lines.append(f"{lab.number} {lab.title:{wide}}  {counted if lab.steps else 'nothing to build'}")
+    return Sentence("\n".join(lines))
 
 
 def ready_commands() -> None:

@@ -6,6 +6,7 @@ Nothing that is graded depends on the buttons: every function that shows a quest
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -65,8 +66,8 @@ def buttons(question: Question, chosen: Callable[[str], str], letter: str = "") 
 
 
 def as_html(text: str) -> str:
-    """Plain text for a widget: its lines kept, nothing of it a tag."""
-    return html.escape(text).replace("\n", "<br>")
+    """Plain text for a widget: its lines kept, nothing of it a tag, what stands in backticks as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text)).replace("\n", "<br>")
 
 
 class Shown:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from contain_lab.errors import ContainLabError
+
+WIDTH = 100  # characters; a notebook cuts longer lines within a word
 
 
 class Sentence:
@@ -12,7 +16,8 @@ class Sentence:
         self.text = text
 
     def __repr__(self) -> str:
-        return self.text
+        return "\n".join(textwrap.fill(line, WIDTH, break_long_words=False, break_on_hyphens=False)
+                         if len(line) > WIDTH else line for line in self.text.split("\n"))
 
 
 class Refused(ContainLabError):

@@ -58,6 +58,20 @@ def _strace(runtime: str, bundle: str) -> str:
 
 def _worth(trace: str, name: str) -> list[str]:
     """The lines of a trace that are of namespaces and names, without what differs from run to run."""
-    lines = [re.sub(r"^\d+\s+", "", line) for line in trace.splitlines() if WORTH.search(line)]
-    noise = r", 0x[0-9a-f]+ /\* \d+ vars \*/|, NULL|\s+<unfinished.*>"
-    return [re.sub(r"= \d\d+$", "= PID", re.sub(noise, "", line).replace(name, "box"))[:110] for line in lines]
+    noise = r", 0x[0-9a-f]+ /\* \d+ vars \*/|, NULL|child_stack=NULL, "
+    lines = [re.sub(noise, "", line).replace(name, "box") for line in _whole(trace) if WORTH.search(line)]
+    return [re.sub(r"= \d\d+$", "= PID", re.sub(r"\s+= ", " = ", line)) for line in lines]
+
+
+def _whole(trace: str) -> list[str]:
+    """The calls of a trace in the order of their ends: strace cuts one in two when another process comes between."""
+    begun: dict[str, str] = {}
+    calls = []
+    for line in trace.splitlines():
+        pid, _, call = line.partition(" ")
+        call = begun.pop(pid, "") + re.sub(r"^\s*<\.\.\. \w+ resumed>", "", call.strip())
+        if call.endswith("<unfinished ...>"):
+            begun[pid] = call.removesuffix("<unfinished ...>").rstrip()
+        else:
+            calls.append(call)
+    return calls

@@ -119,3 +119,12 @@ def test_runc_unshares_names_and_executes_in_this_order():
 
 def test_a_runtime_that_is_not_there_is_told():
     assert repr(wild.strace_runtime("no-such-runtime")).startswith("no-such-runtime: not on this machine")
+
+
+def test_a_call_that_strace_cut_in_two_is_whole_again():
+    trace = ('7 unshare(CLONE_NEWUTS <unfinished ...>\n8 sethostname("other", 5)    = 0\n'
+             '7 <... unshare resumed>)         = 0\n'
+             '7 execve("/proc/self/exe", ["runc", "init"], 0xc00 /* 7 vars */) = 0\n'
+             '7 clone(child_stack=NULL, flags=CLONE_NEWPID|SIGCHLD) = 4711\n7 write(1, "x", 1) = 1\n')
+    assert wild._worth(trace, "cl-wild-x") == [
+        'sethostname("other", 5) = 0', "unshare(CLONE_NEWUTS) = 0", "clone(flags=CLONE_NEWPID|SIGCHLD) = PID"]

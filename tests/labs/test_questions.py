@@ -3,12 +3,13 @@
 import itertools
 import os
 import random
+import re
 
 import pytest
 
-from contain_lab.labkit import predictions, puzzles, recalls, words
-from contain_lab.labkit.question import Question
-from contain_lab.labkit.sentence import Refused
+from contain_lab.labkit import lab, predictions, puzzles, recalls, words
+from contain_lab.labkit.question import Question, as_html
+from contain_lab.labkit.sentence import Refused, Sentence
 
 LABS = words.numbers()
 PREDICTS = [id for number in LABS for id in words.read(number).get("predict", {})]
@@ -156,10 +157,29 @@ def test_the_field_tries_an_order():
     assert "no line has the letter" in answer.value
 
 
-# ---- a question
+# ---- as it is shown
+
+def test_long_lines_break_between_words():
+    words = " ".join(["number"] * 40)
+    lines = repr(Sentence(f"short\n{words}")).split("\n")
+    assert lines[0] == "short"
+    assert " ".join(lines[1:]) == words
+    assert max(map(len, lines)) <= 100
+
+
+def test_where_i_stand_counts_steps_and_checks(folder):
+    before = repr(lab.where_i_stand())
+    assert re.search(r"^00 .* nothing to build$", before, re.MULTILINE)
+    assert re.search(r"^01 .* steps 0 of 3, checks 0 of \d, points 0 of \d+$", before, re.MULTILINE)
+    (folder / "my_runtime").mkdir()
+    (folder / "my_runtime/namespaces.py").write_text("def set_hostname(name):\n    pass\n")
+    (folder / "my_runtime/progress.json").write_text('{"uts.hostname": {}}')
+    assert re.search(r"^01 .* steps 1 of 3, checks 1 of \d, points 2 of \d+$", repr(lab.where_i_stand()), re.MULTILINE)
+
 
 def test_a_question_shows_text_wherever_there_is_no_widget():
     question = Question("<b> or not?", ("x < y", "y"), "b", "So it is.")
     assert question.text() == "<b> or not?\n  a) x < y\n  b) y"
+    assert as_html("`a < b`\n<i>") == "<code>a &lt; b</code><br>&lt;i&gt;"
     shown = predictions.predict("uts-copy")
     assert shown._repr_mimebundle_()["text/plain"] == repr(shown) == shown.text
