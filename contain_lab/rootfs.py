@@ -161,7 +161,8 @@ def mask_path(root: str, path: str) -> None:
     else:
         null = files.open_in_root(root, "/dev/null")
         what = os.fstat(null)
-        if not stat.S_ISCHR(what.st_mode) or what.st_rdev != os.makedev(1, 3):  # an image could have put another file there (CVE-2025-31133)
+        # an image could have put another file there (CVE-2025-31133)
+        if not stat.S_ISCHR(what.st_mode) or what.st_rdev != os.makedev(1, 3):
             raise ContainLabError(f"{path}: /dev/null in the container is not the null device, so nothing masks it")
         tree = syscalls.open_tree(null, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH)
     _attach(tree, place)

@@ -1,7 +1,7 @@
 """What is kept of a container between two commands: a directory with its state, a fifo and a lock.
 
 <root>/<id>/state.json   pid, the time it started, bundle, annotations, and the rows that undo what was made
-<root>/<id>/planned.json the rows that would undo all that the plan makes, until it is made: what a killed command leaves
+<root>/<id>/planned.json the rows that would undo all that the plan makes, until it is made
 <root>/<id>/start        the fifo that `start` writes to
 <root>/<id>/lock         held (flock) by create, and by the process that waits to be started
 
@@ -147,7 +147,7 @@ def _held(path: str) -> bool:
 
 
 def seize(root: str, name: str) -> int | None:
-    """Take the lock of a directory that a killed command left, so that one alone removes it; None where it is in use."""
+    """Take the lock of a directory that a killed command left, so that one alone removes it; None: it is in use."""
     try:
         lock = files.lock(f"{root}/{name}/lock")
     except (FileNotFoundError, NotADirectoryError):
