@@ -73,11 +73,12 @@ def section(profile: "Profile", architecture: str) -> bytes:
     """The tree of one architecture; the number has been loaded."""
     found = ranges(profile, architecture, 0)
     if architecture == "x86_64":
+        last = found[-1][1]
         if "x32" in rules.architectures(profile, "x86_64"):
             found += ranges(profile, "x32", X32_BIT)
         else:
             found.append((X32_BIT, give(KILL_PROCESS)))
-        found.append((NO_CALL, give(rules.default_action(profile))))
+        found.append((NO_CALL, last))
     return tree(found)
 
 

@@ -38,7 +38,7 @@ def decide(profile: "Profile", number: int, args: "Sequence[int]", architecture:
     for value, conditions, index in of_calls.get(number, []):
         if all(holds(each, args, architecture not in rules.NARROW) for each in conditions):
             return value, f"{shown_rule(profile, index)}{shown_conditions(conditions)}"
-    if -1 < newest < number < 0xFFFFFFFF and number not in of_calls:
+    if -1 < newest < number and number not in of_calls:
         return rules.beyond(profile), "it is newer than all calls that the profile names"
     return rules.default_action(profile), "defaultAction says of all that no rule fits"
 

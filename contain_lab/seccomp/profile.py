@@ -20,8 +20,8 @@ ALLOWED = (
     "statx access faccessat faccessat2 readlink readlinkat getdents getdents64 readdir getcwd chdir fchdir mkdir "
     "mkdirat rmdir link linkat symlink symlinkat unlink unlinkat rename renameat renameat2 mknod mknodat chmod fchmod "
     "fchmodat fchmodat2 chown fchown lchown fchownat chown32 fchown32 lchown32 umask truncate ftruncate truncate64 "
-    "ftruncate64 utime utimes futimesat utimensat utimensat_time64 statfs fstatfs statfs64 fstatfs64 statmount listmount "
-    "fallocate fadvise64 fadvise64_64 arm_fadvise64_64 readahead sync syncfs fsync fdatasync sync_file_range "
+    "ftruncate64 utime utimes futimesat utimensat utimensat_time64 statfs fstatfs statfs64 fstatfs64 statmount "
+    "listmount fallocate fadvise64 fadvise64_64 arm_fadvise64_64 readahead sync syncfs fsync fdatasync sync_file_range "
     "sync_file_range2 arm_sync_file_range flock fcntl fcntl64 ioctl dup dup2 dup3 pipe pipe2 sendfile sendfile64 "
     "splice tee vmsplice copy_file_range cachestat file_getattr file_setattr name_to_handle_at",
     # extended attributes: the kernel asks for a capability where one is needed

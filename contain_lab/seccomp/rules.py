@@ -61,21 +61,25 @@ def architectures(profile: "Profile", machine: str) -> list[str]:
 
 def default_action(profile: "Profile") -> int:
     """What the filter returns where no rule fits. Errors: InvalidConfig, Unsupported."""
-    return action(profile.get("defaultAction"), profile.get("defaultErrnoRet"), "linux.seccomp.default", "Action")
+    return action(profile.get("defaultAction"), profile.get("defaultErrnoRet"), "linux.seccomp.",
+                  "defaultAction", "defaultErrnoRet")
 
 
-def action(name: object, number: "int | None", where: str, suffix: str = "action") -> int:
-    """What a filter returns for an action of the specification and its errnoRet. Errors: InvalidConfig, Unsupported."""
+def action(name: object, number: "int | None", where: str, own: str = "action", its: str = "errnoRet") -> int:
+    """What a filter returns for an action of the specification and its errno; own, its: what the two are called.
+
+    Errors: InvalidConfig, Unsupported.
+    """
     if name == "SCMP_ACT_NOTIFY":
-        raise Unsupported(f"{where}{suffix}: SCMP_ACT_NOTIFY: this runtime hands no calls to a listenerPath",
+        raise Unsupported(f"{where}{own}: SCMP_ACT_NOTIFY: this runtime hands no calls to a listenerPath",
                           "take SCMP_ACT_ERRNO")
     if name not in ACTIONS:
-        raise InvalidConfig(f"{where}{suffix}: {name!r} is no action" if name else f"{where}{suffix}: missing",
+        raise InvalidConfig(f"{where}{own}: {name!r} is no action" if name else f"{where}{own}: missing",
                             "they are SCMP_ACT_ALLOW, SCMP_ACT_ERRNO and the like")
     if number is not None and name not in NUMBERED:
-        raise InvalidConfig(f"{where}: an errno goes with SCMP_ACT_ERRNO and SCMP_ACT_TRACE, not with {name}")
+        raise InvalidConfig(f"{where}{its}: it goes with SCMP_ACT_ERRNO and SCMP_ACT_TRACE, not with {name}")
     if number is not None and not 0 <= number <= MAX_ERRNO:
-        raise InvalidConfig(f"{where}: errno {number} is not between 0 and {MAX_ERRNO}")
+        raise InvalidConfig(f"{where}{its}: {number} is not between 0 and {MAX_ERRNO}")
     return ACTIONS[str(name)] | (0 if name not in NUMBERED else EPERM if number is None else number)
 
 
