@@ -311,6 +311,15 @@ print("the same UTS namespace" if mine == theirs else "two UTS namespaces")
 # %% id="export" kind="Run" tags=["nbval-ignore-output"]
 # !contain-lab export my_runtime -o ./my-runtime
 
+# %% [markdown] id="pod"
+# ## Further
+#
+# *Hard, 15 minutes, no check.* The containers of a Pod share one name. Make it so. In a new cell with `%%build namespaces`,
+# write another `unshare_uts`: one that enters the UTS namespace of `box` in the place of making its own. (The trial fails,
+# because the box is not in the sandbox; the step is written all the same.) Then start a container with
+# `--with my_runtime --hostname pod`, and ask `nsenter`, as above, what the box is called now. Run your old Build cell
+# again at the end: `check("uts.unshare")` tells whether you did.
+
 # %% [markdown] id="clean"
 # ## Clean up
 #
@@ -328,8 +337,5 @@ clean_up()
 # - `join_namespace`: enter a namespace through its file. One kind at a time.
 #
 # Run the first cell again, and look at your boxes.
-#
-# **Hard, 15 minutes, no check:** start two containers that share one UTS namespace, as a Pod does. `join_namespace` is
-# all you need; `/proc/PID/ns/uts` of the first is the path. Then rename one with `nsenter`, and read the name in both.
 #
 # In lab 02 the intruder reads what its neighbours have put into shared memory.

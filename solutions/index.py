@@ -29,7 +29,7 @@
 # | lab | you add | time | level |
 # |---|---|---|---|
 # | [00 A container is a process](00_process.ipynb) | nothing yet: fork, execve, a first container from both sides, its trace | 25 min | easy |
-# | [01 UTS: a name of its own](01_uts.ipynb) | `set_hostname`, `unshare_uts`, `join_namespace` | 35 min | easy to moderate, one hard question |
+# | [01 UTS: a name of its own](01_uts.ipynb) | `set_hostname`, `unshare_uts`, `join_namespace` | 35 min | easy to moderate, one hard exercise at the end |
 #
 # ## The way ahead
 #
