@@ -5,6 +5,8 @@ import argparse
 from contain_lab import engine
 from contain_lab.bench import playground
 from contain_lab.errors import ContainLabError
+from contain_lab.grading import desk
+from contain_lab.labkit import sandbox_group
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -15,6 +17,8 @@ def main(options: argparse.Namespace) -> int:
     """Sweep, and say what was removed."""
     removed, failed = engine.clean()
     removed += [f"measurement {name}" for name in playground.sweep()]
+    removed += [f"grading {name}" for name in desk.sweep()]
+    removed += [f"group {name}" for name in sandbox_group.sweep()]
     for line in removed:
         print(f"removed {line}")
     if failed:

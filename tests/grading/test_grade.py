@@ -191,7 +191,7 @@ def test_an_interrupt_ends_it_and_leaves_nothing(sleeping, state, number, code, 
     assert [each for each in host.left_since(before) if "judge" in each] == []
 
 
-def test_what_a_killed_grading_leaves_is_swept(sleeping, state, monkeypatch):
+def test_what_a_killed_grading_leaves_is_swept_by_clean(sleeping, state, cli):
     sleeping.kill()
     sleeping.wait()
     end = time.monotonic() + 3
@@ -199,7 +199,8 @@ def test_what_a_killed_grading_leaves_is_swept(sleeping, state, monkeypatch):
         time.sleep(0.05)
     assert sleepers() == []
     assert len(os.listdir(state / "grade")) == 2
-    assert desk.sweep() == [f"cl-grade-{sleeping.pid}"]
+    done = subprocess.run([cli, "clean"], capture_output=True, text=True, timeout=20)
+    assert f"removed grading cl-grade-{sleeping.pid}\n" in done.stdout
     assert os.listdir(state / "grade") == ["lock"]
 
 

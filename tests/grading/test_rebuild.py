@@ -108,6 +108,13 @@ def test_a_cell_without_its_id_is_found_by_the_name_of_the_step(rebuilt, solved,
     assert "set_hostname: found by its name in cell 3, its own cell does not hold it" in found.repairs
 
 
+def test_a_pasted_cell_keeps_its_grade_id_and_is_not_deleted(rebuilt, solved, cell_of):
+    cell_of(solved, "build-set_hostname")["id"] = "8f3a"
+    found = rebuilt(solved)
+    assert sorted(found.answers) == RIGHT
+    assert found.repairs == ()
+
+
 def test_a_notebook_without_any_ids_is_graded(rebuilt, solved):
     for cell in solved["cells"]:
         del cell["id"]

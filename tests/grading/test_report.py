@@ -115,7 +115,9 @@ def test_a_verdict_that_comes_at_the_second_try_counts(grade, unsolved, cell_of,
 
 # ---- the forms
 
-NAMES = ["ada", "=1+1", "+4", "-2", "@SUM(A1)", "\t=1", " =1", "＝1", 'b"o,b', "c\nd", "\udcff", "\x1b[31mred", "Zoë"]
+NAMES = [
+    "ada", "=1+1", "+4", "-2", "@SUM(A1)", "\t=1", " =1", "＝1", "\tada",
+    'b"o,b', "c\nd", "\udcff", "\x1b[31mred", "Zoë"]
 
 
 @pytest.fixture
@@ -157,8 +159,8 @@ def test_the_csv_is_quoted_and_holds_no_formula(found, lab):
     rows = list(csv.reader(io.StringIO(report.as_csv(found))))
     assert rows[0] == ["student", "points", "max", "lab 01", *(check.id for check in lab.checks)]
     assert rows[1][:4] == ["ada", "3", str(lab.points), "3"]
-    assert [row[0] for row in rows[2:9]] == ["'=1+1", "'+4", "'-2", "'@SUM(A1)", "'\t=1", "' =1", "'＝1"]
-    assert [row[0] for row in rows[9:]] == ['b"o,b', "c\nd", "?", "\x1b[31mred", "Zoë"]
+    assert [row[0] for row in rows[2:10]] == ["'=1+1", "'+4", "'-2", "'@SUM(A1)", "'\t=1", "' =1", "'＝1", "'\tada"]
+    assert [row[0] for row in rows[10:]] == ['b"o,b', "c\nd", "?", "\x1b[31mred", "Zoë"]
     assert all(cell.startswith('"') for cell in report.as_csv(found).splitlines()[1].split(","))
 
 

@@ -132,6 +132,7 @@ def test_what_is_no_notebook_gets_a_sentence(raw, said):
 
 
 @pytest.mark.parametrize("cell", ["1", "{}", '{"id": 1, "metadata": [], "source": {}, "cell_type": null}',
+                                  '{"metadata": [1], "source": "x"}',
                                   '{"metadata": {"nbgrader": 7}, "source": [1, null, "x"]}',
                                   '{"metadata": {"nbgrader": {"grade_id": ["a"]}}}'])
 def test_a_cell_of_another_form_breaks_nothing(cell):
