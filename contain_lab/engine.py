@@ -104,6 +104,8 @@ def end_orphans(others: set[int]) -> None:
 
 def _apart(plan: Plan, interactive: bool, report: "Callable[[Exception], int]", say: int) -> int:
     """In the process apart: run, and leave a byte that says that the end was reached."""
+    import shutil  # noqa: F401  undoing needs it, and a missing step may have taken the file system away
+
     try:
         syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
         namespaces.stand_apart()

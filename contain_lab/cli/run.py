@@ -46,20 +46,14 @@ def main(options: argparse.Namespace) -> int:
             engine.record(plan, sink(options.trace))
         changed = options.package or options.skip or options.fail or options.broken
         return engine.run_apart(plan, interactive, report) if changed else engine.run(plan, interactive)
-    except ContainLabError as error:
-        raise with_code(error) from error
-
-
-def with_code(error: Exception) -> Exception:
-    """An error of ours ends with 125, for 1 is the container's."""
-    if isinstance(error, ContainLabError) and error.code in (1, 2):
-        error.code = 125
-    return error
+    except (ContainLabError, OSError) as error:
+        return report(error)
 
 
 def report(error: Exception) -> int:
-    """Say an error from the process apart."""
-    return cli.report(with_code(error))
+    """Say an error; its exit code, 125 where that would be 1 or 2: these are the container's."""
+    code = cli.report(error)
+    return 125 if code in (1, 2) else code
 
 
 def sink(path: str) -> "trace.Sink":
