@@ -23,6 +23,7 @@ from contain_lab.labkit.verdict import Verdict
 PLACE = Path(__file__).resolve().parents[2]
 BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from contain_lab.labkit import judge_process; judge_process.main()"
 STEP_SECONDS = 5.0  # for one call of a step
+PATIENCE = 5.0  # for a judge that was asked to end: on a busy machine it takes a while
 SECONDS = 60  # the judge has limits of its own; this one is for a judge that is broken
 
 
@@ -99,7 +100,7 @@ def end(process: subprocess.Popen[str]) -> None:
     if process.poll() is None:
         process.terminate()
         try:
-            process.wait(2)
+            process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

@@ -9,7 +9,7 @@ from html import escape
 from typing import Any
 
 INK, FAINT, PAPER, EDGE = "#1b1f24", "#59636e", "#ffffff", "#c8ccd4"
-MINE, TODO, OURS = "#0b6e4f", "#b35900", "#eef0f3"
+MINE, YOURS, OURS = "#0b6e4f", "#b35900", "#eef0f3"
 # fills on which INK is read well (contrast above 7); the first is for what is the host's
 SHADES = ("#e3e6ea", "#9ecbff", "#ffd479", "#a6e3a1", "#f5b8d0", "#cdb8f5")
 SANS = "font-family='DejaVu Sans, Verdana, sans-serif'"

@@ -82,7 +82,7 @@ def _widget(puzzle: Puzzle) -> Any:
     """The lines, a field for their letters (Enter tries them), and what is said of it."""
     import ipywidgets as widgets
 
-    field = widgets.Text(description="order", placeholder="c a b", continuous_update=False)
+    field = widgets.Text(description="order", continuous_update=False)
     answer = widgets.HTML()
 
     def tell(change: Any) -> None:

@@ -14,7 +14,7 @@ from contain_lab.labkit.pictures import (
     MONO,
     OURS,
     PAPER,
-    TODO,
+    YOURS,
     Picture,
     box,
     card,
@@ -98,7 +98,7 @@ def _width(name: str, kind: str) -> float:
 
 
 def _chip(x: float, y: float, name: str, kind: str) -> list[str]:
-    colours = {"yours": (MINE, MINE, PAPER), "this lab": (PAPER, TODO, TODO), "ours": (OURS, EDGE, FAINT)}
+    colours = {"yours": (MINE, MINE, PAPER), "this lab": (PAPER, YOURS, YOURS), "ours": (OURS, EDGE, FAINT)}
     fill, edge, ink = colours[kind]
     said = f"✓ {name}" if kind == "yours" else name
     return [box(x, y, _width(name, kind), LINE - 4, fill, edge, 4, dashed=kind == "this lab"),

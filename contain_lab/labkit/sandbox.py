@@ -22,9 +22,10 @@ import os
 import select
 import time
 
-from contain_lab import cgroups, files, syscalls
+from contain_lab import files, syscalls
 from contain_lab.errors import ContainLabError
 from contain_lab.labkit import inside, student
+from contain_lab.labkit.sandbox_group import Group, sweep
 from contain_lab.labkit.sandbox_mounts import make_mounts
 from contain_lab.syscalls import (
     CLONE_NEWCGROUP,
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from contain_lab.labkit.student import Actor, Scene
 
 SECONDS = 5.0  # for one call of a step
-PROCESSES = 64
 OUTPUT = 64 * 1024  # bytes that are kept of what a step prints
 LINE = 256 * 1024  # bytes of one answer of the student's process
 ALL = (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWCGROUP)
@@ -64,7 +64,7 @@ class Sandbox:
 
     def __init__(self, scene: "Scene", actor: "Actor" = student.call_steps, seconds: float = SECONDS) -> None:
         self.scene, self.actor, self.seconds = scene, actor, seconds
-        self.group = ""
+        self.group = Group()
         self.init = self.student = self.neighbour = 0
         self.init_fd = self.student_fd = -1
         self.ended = ""  # how the student's process ended, as init says it
@@ -106,7 +106,8 @@ class Sandbox:
             os.set_blocking(handle, False)
             self.poll.register(handle, select.POLLIN)
         self._map_ids()
-        self._limit()
+        sweep()
+        self.group.take(self.init)
         os.write(self.gate, b"\n")
         self._meet()
 
@@ -115,15 +116,6 @@ class Sandbox:
         for name in ("uid_map", "gid_map"):
             ranges = [line.split() for line in files.get(f"/proc/self/{name}").splitlines()]
             files.put(f"/proc/{self.init}/{name}", "\n".join(f"{first} {first} {count}" for first, _, count in ranges))
-
-    def _limit(self) -> None:
-        """A number of processes, where there is a pids controller; elsewhere the time limit must do."""
-        if not cgroups.available("pids"):
-            return
-        self.group = f"cl-judge-{os.getpid()}"
-        cgroups.create_group("pids", self.group)
-        cgroups.set_pids_limit(self.group, PROCESSES)
-        cgroups.add_process("pids", self.group, self.init)
 
     def _meet(self) -> None:
         """Wait until the student's process stands at the gate, before it has read a line of the student's."""
@@ -138,21 +130,26 @@ class Sandbox:
     # ---- ending it
 
     def close(self) -> None:
-        """End all that runs in the sandbox, and remove its group. Nothing is left."""
-        if self.init_fd >= 0:
-            from _signal import pidfd_send_signal
+        """End all that runs in the sandbox, and remove its group. Nothing is left, also when SIGTERM comes now."""
+        from _signal import SIG_BLOCK, SIG_UNBLOCK, SIGTERM, pidfd_send_signal, pthread_sigmask
 
-            pidfd_send_signal(self.init_fd, SIGKILL)
-            os.waitpid(self.init, 0)
-            self._drain()
+        pthread_sigmask(SIG_BLOCK, [SIGTERM])
+        try:
+            if self.init_fd >= 0:
+                pidfd_send_signal(self.init_fd, SIGKILL)
+                os.waitpid(self.init, 0)
+                self._drain()
+            self.group.remove()
+        finally:
+            self._close_descriptors()
+            pthread_sigmask(SIG_UNBLOCK, [SIGTERM])
+
+    def _close_descriptors(self) -> None:
         for handle in (self.gate, self.report, self.printed, self.told, *self.ends, self.init_fd, self.student_fd):
             if handle >= 0:
                 os.close(handle)
         self.ends, self.init_fd, self.student_fd = (), -1, -1
         self.gate = self.report = self.printed = self.told = -1
-        if self.group:
-            cgroups.remove_group("pids", self.group)
-            self.group = ""
 
     # ---- the student's process
 

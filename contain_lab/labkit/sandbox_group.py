@@ -1,0 +1,65 @@
+"""The cgroup of a sandbox: how many processes it may have. man: cgroups(7).
+
+A group is called cl-judge-<random>, for two judges may have one pid in two PID namespaces. The judge holds the lock of
+its directory (flock(2)) as long as it lives: a group whose lock is free was left by a judge that was killed, and the
+next one, or `contain-lab clean`, removes it.
+"""
+
+import fcntl
+import os
+
+from contain_lab import cgroups
+
+PREFIX = "cl-judge-"
+PROCESSES = 64
+
+
+class Group:
+    """A group for one sandbox; where there is no pids controller, nothing: the time limit must do."""
+
+    def __init__(self) -> None:
+        self.name, self.handle = "", -1
+
+    def take(self, pid: int) -> None:
+        """Make the group, and put a process into it."""
+        if not cgroups.available("pids"):
+            return
+        self.name = f"{PREFIX}{os.urandom(6).hex()}"
+        cgroups.create_group("pids", self.name)
+        self.handle = os.open(cgroups.group_path("pids", self.name), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        fcntl.flock(self.handle, fcntl.LOCK_EX)
+        cgroups.set_pids_limit(self.name, PROCESSES)
+        cgroups.add_process("pids", self.name, pid)
+
+    def remove(self) -> None:
+        """Remove it, once nothing is in it any more."""
+        if self.name:  # it may not be made yet: remove_group takes that
+            cgroups.remove_group("pids", self.name)
+            self.name = ""
+        if self.handle >= 0:
+            os.close(self.handle)
+            self.handle = -1
+
+
+def sweep() -> list[str]:
+    """Remove the groups of judges that were killed; their names."""
+    if not cgroups.available("pids"):
+        return []
+    top = os.path.dirname(cgroups.group_path("pids", PREFIX))
+    return [name for name in os.listdir(top) if name.startswith(PREFIX) and _removed(f"{top}/{name}")]
+
+
+def _removed(path: str) -> bool:
+    """Remove a group unless its judge lives, or something is still ending in it."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.rmdir(path)
+    except OSError:  # held, busy, or removed by another
+        return False
+    finally:
+        os.close(handle)
+    return True
