@@ -13,8 +13,6 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("jupytext")
-pytest.importorskip("nbval")
 
 from contain_lab.labkit import generator, words
 from contain_lab.labkit.generator_source import read_source

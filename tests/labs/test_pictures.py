@@ -109,7 +109,7 @@ def test_colours_can_be_read():
         assert contrast(pictures.INK, shade) >= 7
     assert contrast(pictures.FAINT, pictures.PAPER) >= 4.5
     assert contrast(pictures.FAINT, pictures.OURS) >= 4.5
-    assert contrast(pictures.TODO, pictures.PAPER) >= 4.5
+    assert contrast(pictures.YOURS, pictures.PAPER) >= 4.5
     assert contrast(pictures.PAPER, pictures.MINE) >= 4.5
 
 

@@ -64,7 +64,6 @@ def test_an_unknown_id_names_those_that_there_are():
 
 
 def test_the_buttons_do_what_the_letters_do(folder):
-    pytest.importorskip("ipywidgets")
     box = predictions.predict("uts-copy").make()
     question, choice, answer = box.children
     assert "asks for the host name at once" in question.value
@@ -113,7 +112,6 @@ def test_two_letters_answer_both():
 
 
 def test_the_button_asks_two_others():
-    pytest.importorskip("ipywidgets")
     shown, others = recalls.recall("01").make().children
     before = [each.children[0].value for each in shown.children]
     others.click()
@@ -148,7 +146,6 @@ def test_an_order_is_told_its_first_wrong_line():
 
 
 def test_the_field_tries_an_order():
-    pytest.importorskip("ipywidgets")
     puzzle = puzzles.find("uts-start")
     _, field, answer = puzzles.order("uts-start").make().children
     field.value = " ".join(puzzle.right[0])

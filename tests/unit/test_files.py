@@ -1,5 +1,6 @@
 """Files: whole or not at all, locked by one, opened below a root whatever lies in it; JSON as json reads it."""
 
+import contextlib
 import json
 import os
 import stat
@@ -182,11 +183,8 @@ def test_no_path_reaches_or_makes_what_is_outside(tmp_path_factory, parts):
     links = {"up": "../../..", "absolute": str(top), "magic": "/proc/self/root", "etc/link": "/../.."}
     for name, target in links.items():
         (top / "root" / name).symlink_to(target)
-    try:
+    with contextlib.suppress(OSError):  # refused is as good as held inside
         handle = files.make_in_root(f"{top}/root", "/".join(parts))
-    except OSError:
-        pass
-    else:
         place = os.readlink(f"/proc/self/fd/{handle}")
         os.close(handle)
         assert f"{place}/".startswith(f"{top}/root/")
