@@ -62,12 +62,12 @@ def run_true() -> None:
     os.waitpid(pid, 0)
 
 
-def unshare_uts() -> None:
+def unshare_once() -> None:
     """A new UTS namespace; the one before it is freed."""
     syscalls.unshare(syscalls.CLONE_NEWUTS)
 
 
-def set_hostname() -> None:
+def name_once() -> None:
     """A host name."""
     syscalls.sethostname("measured")
 
@@ -78,7 +78,7 @@ def ask_pid() -> None:
 
 
 THINGS: dict[str, Callable[[], None]] = {
-    "getppid": ask_pid, "sethostname": set_hostname, "unshare(CLONE_NEWUTS)": unshare_uts,
+    "getppid": ask_pid, "sethostname": name_once, "unshare(CLONE_NEWUTS)": unshare_once,
     "fork and wait": fork_and_wait, "fork, execve, wait": run_true,
 }
 
