@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from apart import apart, namespace, refusal, status
-from conftest import until
+from bundles import until
 
 from contain_lab import capabilities, syscalls
 from contain_lab.container import process

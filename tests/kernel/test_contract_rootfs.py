@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from apart import apart, mounts, refusal
-from conftest import until
+from bundles import until
 
 from contain_lab import cgroups, rootfs, syscalls
 from contain_lab.container import state
