@@ -120,7 +120,8 @@ ATTACKS: tuple[Attack, ...] = (
     Attack("link", "06", "take the host's network link down",
            "ip link set lo down", cut_off, ("unshare_net", *CAPABILITIES)),
     Attack("cgroup", "08", "open the host's cgroups, to move processes between them",
-           "cd /sys/fs/cgroup && for file in cgroup.procs */cgroup.procs; do true >> $file && exit; done",
+           "cd /sys/fs/cgroup; for file in cgroup.procs */cgroup.procs; do [ -e $file ] && true >>$file && exit; done; "
+           "false",
            ended_well, ("pivot_into_rootfs",)),
     Attack("image", "10", "change the image that others use",
            "echo intruder > /etc/intruder", image_changed, ("mount_overlay",), in_chroot=True),
