@@ -177,6 +177,8 @@ def test_arguments_that_cannot_be_seen_are_taken_for_the_worst():
     assert verdict(refuse, "socketcall", 1, architecture="i386") == ERRNO | 1
     assert verdict(allow, "socketcall", 1, architecture="i386") == ERRNO | 1
     assert verdict(allow, "socket", 40, architecture="i386") == ALLOW
+    severest = {**allow, "syscalls": [{"names": ["socket"], "action": "SCMP_ACT_KILL_PROCESS", "args": condition}]}
+    assert verdict(severest, "socketcall", 1, architecture="i386") == KILL_PROCESS
 
 
 # ---- size
