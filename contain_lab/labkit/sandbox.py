@@ -26,7 +26,7 @@ from contain_lab import files, syscalls
 from contain_lab.errors import ContainLabError
 from contain_lab.labkit import inside, student
 from contain_lab.labkit.sandbox_group import Group, sweep
-from contain_lab.labkit.sandbox_mounts import make_mounts
+from contain_lab.labkit.sandbox_mounts import cover_sources, make_mounts
 from contain_lab.syscalls import (
     CLONE_NEWCGROUP,
     CLONE_NEWIPC,
@@ -90,7 +90,10 @@ class Sandbox:
 
     def _make(self, *ends: int) -> None:
         own, folder = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC), os.getcwd()
+        for module in self.scene.steps.values():
+            __import__(module)  # now, for in the sandbox its source is empty
         make_mounts(self.scene.needed)
+        cover_sources(tuple(self.scene.steps.values()), student.PLACE)
         self.init = syscalls.clone3(ALL)
         if self.init == 0:
             inside.be_init(self.scene, self.actor, *ends)

@@ -44,6 +44,22 @@ def make_mounts(needed: "tuple[str, ...]") -> None:
     rootfs.mount_tmpfs("/", "/dev/shm", ("nosuid", "nodev", "mode=1777", "size=64m"))
 
 
+def cover_sources(modules: "tuple[str, ...]", place: str) -> None:
+    """Lay an empty file over the source and the bytecode of modules, so that a step cannot read or reload ours there.
+
+    modules: their names; place: the folder that the package is in. They must have been imported before.
+    """
+    empty = "/run/withheld"
+    os.close(os.open(empty, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o444))
+    for module in sorted(set(modules)):
+        folder, name = os.path.split(f"{place}/{module.replace('.', '/')}")
+        cached = f"{folder}/__pycache__"
+        compiled = [f"{cached}/{each}" for each in os.listdir(cached) if each.startswith(f"{name}.")] if os.path.isdir(
+            cached) else []
+        for path in [f"{folder}/{name}.py", *compiled]:
+            put_trees({path: take_trees((empty,))[empty]})
+
+
 def take_trees(paths: "tuple[str, ...]") -> dict[str, int]:
     """Copies of what stands at these paths, as detached mounts: {path: descriptor}; none of what is not there."""
     return {path: syscalls.open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE)

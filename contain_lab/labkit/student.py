@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     Answer = dict[str, Any]
     Actor = Callable[["Scene"], None]
 
+PLACE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # the folder of our package
 GATE, REPORT = 3, 4
 UNHEARD = 97  # exit code of a process that cannot report
 MEMORY = 1 << 30  # bytes of address space
@@ -36,7 +37,7 @@ class Scene:
     def __init__(self, package: str, steps: dict[str, str], apart: int = 0, neighbour: int = 0,
                  needed: tuple[str, ...] = ()) -> None:
         self.package, self.steps, self.apart, self.neighbour = package, steps, apart, neighbour
-        self.needed = (package, os.path.dirname(os.path.dirname(os.path.dirname(__file__))), *needed)
+        self.needed = (package, PLACE, *needed)
 
 
 class Borrowed(ContainLabError):

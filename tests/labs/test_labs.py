@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-
 from contain_lab.labkit import generator, words
 from contain_lab.labkit.generator_source import read_source
 from contain_lab.labkit.table import LABS, Lab
