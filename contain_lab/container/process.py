@@ -65,7 +65,9 @@ def _find(name: str, path: str) -> str:
             return place
     if found:
         raise ContainLabError(f"{name}: cannot be executed: permission denied (EACCES)", code=126)
-    raise NotFound(f"{name}: no such program in the container (ENOENT)", f"looked in {path}", code=127)
+    # Podman looks for the words of ENOENT in this, and makes 127 of it
+    raise NotFound(f"{name}: no such program in the container: no such file or directory (ENOENT)",
+                   f"looked in {path}", code=127)
 
 
 def close_descriptors(first: int) -> None:

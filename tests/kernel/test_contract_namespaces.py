@@ -198,7 +198,7 @@ def test_a_sysctl_is_set_in_its_namespace_alone():
 
 @pytest.mark.parametrize(("name", "path", "said"), [
     ("sh", "/nowhere:/bin", ""), ("/bin/sh", "", ""),
-    ("nope", "/bin", "nope: no such program in the container (ENOENT)"),
+    ("nope", "/bin", "nope: no such program in the container: no such file or directory (ENOENT)"),
     ("/etc/passwd", "", "/etc/passwd: cannot be executed: permission denied (EACCES)"),
     ("/bin", "", "/bin: cannot be executed: permission denied (EACCES)")])
 def test_a_program_is_found_as_a_shell_finds_it(name, path, said):

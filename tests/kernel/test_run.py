@@ -1,5 +1,6 @@
 """`contain-lab run` as people use it: exit codes, terminals, interrupts, traces; many at once, and on a full disk."""
 
+import contextlib
 import json
 import os
 import pty
@@ -52,7 +53,7 @@ def run(place, cli):
 @pytest.mark.parametrize(("words", "code", "said"), [
     (("busybox", "sh", "-c", "exit 7"), 7, ""),
     (("busybox", "sh", "-c", "kill -9 $$; exit 7"), 7, ""),
-    (("busybox", "nope"), 127, "nope: no such program in the container (ENOENT)"),
+    (("busybox", "nope"), 127, "nope: no such program in the container: no such file or directory (ENOENT)"),
     (("busybox", "/etc/passwd"), 126, "/etc/passwd: cannot be executed: permission denied (EACCES)"),
     (("nothing", "true"), 125, "image 'nothing': not found"),
     (("--skip", "fly", "busybox"), 125, "step 'fly': not among the steps of this container"),
@@ -188,18 +189,16 @@ def test_ctrl_c_in_a_terminal_reaches_the_program_in_it(run, terminal):
 
 
 def comm(pid: str) -> str:
-    try:
+    with contextlib.suppress(OSError):
         return Path(f"/proc/{pid}/comm").read_text().strip()
-    except OSError:
-        return ""
+    return ""
 
 
 def mine(pid: str, run: Run) -> bool:
     """Whether a process is in a container whose layer is ours."""
-    try:
+    with contextlib.suppress(OSError):
         return str(run.place) in Path(f"/proc/{pid}/mountinfo").read_text()
-    except OSError:
-        return False
+    return False
 
 
 @pytest.mark.parametrize(("number", "times", "code"), [
