@@ -6,6 +6,8 @@ import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pytest
+
 from contain_lab.errors import explain
 
 
@@ -37,12 +39,9 @@ def apart(*steps: Callable[[], object]) -> Iterator[int]:
 
 def refusal(*steps: Callable[[], object]) -> str:
     """What steps say that fail in a child process: message and hint."""
-    try:
-        with apart(*steps):
-            pass
-    except AssertionError as error:
-        return str(error.args[0]).split("\nassert")[0]
-    raise AssertionError("they did not fail")
+    with pytest.raises(AssertionError) as failed, apart(*steps):
+        pass
+    return str(failed.value.args[0]).split("\nassert")[0]
 
 
 def namespace(pid: int | str, kind: str) -> str:
