@@ -31,19 +31,33 @@ def main(options: argparse.Namespace) -> int:
     if not against:
         raise UsageError("bench: --against: no runtime is named", "--against crun,runc")
     signal.signal(signal.SIGTERM, end)
-    found = start.measure(against, options.rounds, progress)
-    progress("")
+    signal.signal(signal.SIGINT, end)
+    try:
+        found = start.measure(against, options.rounds, progress)
+        progress("")
+    except Terminated:
+        return 128 + asked[0]
     print(json.dumps(report.as_json(found), indent=2) if options.json else report.as_table(found))
     return 0
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM or Ctrl-C; a kind of interrupt, for another exception in the middle of a step is taken for the step's."""
+
+
 def end(number: int, _: object) -> NoReturn:
     """Let what was begun be cleared up, and end as the signal would have ended us."""
-    sys.exit(128 + number)
+    asked.append(number)
+    raise Terminated
+
+
+asked: list[int] = []  # Python drops what a handler raises while it forks, so each round looks here, too
 
 
 def progress(line: str) -> None:
     """Say on stderr how far it is: on a terminal in one line, else only where something begins."""
+    if asked:
+        raise Terminated
     if sys.stderr.isatty():
         print(f"\r{line}\033[K", end="", file=sys.stderr, flush=True)
     elif line and not line.startswith("round"):
