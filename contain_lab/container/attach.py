@@ -12,7 +12,7 @@ import termios
 
 from contain_lab import syscalls
 from contain_lab.container import console
-from contain_lab.container.launch import Child, Loop
+from contain_lab.container.launch import Child, Loop, go_on
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,16 +35,23 @@ class Foreground:
         self.master = -1
         self.saved: list[Any] | None = None
         self.interrupts = 0
+        self.child: Child | None = None
+        self.early: list[int] = []  # signals that came before the program could begin
+        self.before = {number: signal.signal(number, self.pass_on) for number in PASSED_ON}
         if terminal:
             self.loop.add(self.ours, self.take_master)
 
     def serve(self, loop: Loop, child: Child) -> int:
         """Turn the loop until the child has ended: its wait status."""
-        before = {number: signal.signal(number, lambda got, _: self.pass_on(child, got)) for number in PASSED_ON}
-        before[signal.SIGWINCH] = signal.signal(signal.SIGWINCH, self.copy_size)
-        ended = []
+        self.child = child
+        self.before[signal.SIGWINCH] = signal.signal(signal.SIGWINCH, self.copy_size)
+        ended: list[bool] = []
         loop.add(child.pidfd, lambda: ended.append(True))
         try:
+            if self.early:  # the program has not begun, and shall not
+                child.kill()
+                return self.early[0]
+            go_on(child)
             while not ended:
                 loop.turn()
             _, status = os.waitpid(child.pid, 0)
@@ -55,14 +62,18 @@ class Foreground:
                 pass
             return status
         finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
             self.restore()
 
-    def pass_on(self, child: Child, number: int) -> None:
-        """Hand a signal to the container's process."""
+    def pass_on(self, number: int, frame: "FrameType | None") -> None:
+        """Hand a signal to the container's process; before it begins, a signal ends the start, and two at once."""
+        if self.child is None:
+            if number == signal.SIGINT and number in self.early:
+                raise KeyboardInterrupt
+            self.early.append(number)
+            return
         self.interrupts += number == signal.SIGINT
-        signal.pidfd_send_signal(child.pidfd, signal.SIGKILL if self.interrupts >= PATIENCE else number)
+        if not self.child.ended:
+            signal.pidfd_send_signal(self.child.pidfd, signal.SIGKILL if self.interrupts >= PATIENCE else number)
 
     # ---- the terminal
 
@@ -109,7 +120,9 @@ class Foreground:
                 return
 
     def restore(self) -> None:
-        """Give our terminal back as it was."""
+        """Give our signals and our terminal back as they were."""
+        while self.before:
+            signal.signal(*self.before.popitem())
         if self.saved:
             termios.tcsetattr(0, termios.TCSADRAIN, self.saved)
             self.saved = None

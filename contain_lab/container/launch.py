@@ -6,8 +6,9 @@ time limit where a student's step runs. A child tells its parent, in this order:
     failed ...            a step failed: its name, reason, hint, errno, lines
     ready                 all is done but the last stretch
     waiting               a created container waits to be started; its parent may go
-The parent tells the child when it is in its groups, and, of a created one, when its state is kept: until then it
-dies with its parent. Who dies without a word is named by the step that began last.
+The parent tells the child when it is in its groups, and when it may go on: of a created one the state is kept, for a
+foreground one signals are passed on; until then it dies with its parent. Who dies without a word is named by the step
+that began last.
 """
 
 import marshal
@@ -144,9 +145,17 @@ def beside(plan: "Plan", done: "list[Row]", child: Child, loop: Loop) -> None:
         raise
 
 
+def go_on(child: Child) -> None:
+    """Let the child go on from "ready" to the user's program."""
+    try:
+        os.write(child.down, b"k")
+    except BrokenPipeError:
+        return  # it has ended, which is seen by whoever waits for it
+
+
 def release(child: Child, loop: Loop) -> None:
     """Let a created container outlive us, now that its state is kept."""
-    os.write(child.down, b"k")
+    go_on(child)
     wait_until(lambda: child.waiting, child, loop)
 
 
@@ -253,7 +262,7 @@ def run_child(plan: "Plan", tell: int, hear: int, values: "dict[Any, Any]") -> N
         steps.run(plan.inside[:-last], [], values, announce)
         check_alone()
         send(tell, ("ready",))
-        if plan.waits and os.read(hear, 1) != b"k":
+        if os.read(hear, 1) != b"k":
             os._exit(1)
         steps.run(plan.inside[-last:-1], [], values, announce)
         if plan.waits:

@@ -37,8 +37,12 @@ class Run:
     def left(self) -> list[str]:
         """States, layers and processes."""
         folders = [self.place / "state/run", self.place / "data/containers"]
-        return [name for each in folders if each.exists() for name in os.listdir(each)] + [
-            str(pid) for pid in marked(self.mark)]
+        return [name for each in folders if each.exists() for name in os.listdir(each)] + self.processes()
+
+    def processes(self) -> list[str]:
+        """Ours by their mark, and those of containers by their layer."""
+        return [str(pid) for pid in marked(self.mark)] + [
+            pid for pid in os.listdir("/proc") if pid.isdigit() and int(pid) != os.getpid() and mine(pid, self)]
 
 
 @pytest.fixture
@@ -214,6 +218,24 @@ def test_a_signal_is_passed_on_and_the_third_interrupt_kills(run, number, times,
     process.communicate()
 
 
+@pytest.mark.parametrize(("number", "times", "code"), [
+    (signal.SIGTERM, 1, 143), (signal.SIGINT, 1, 130), (signal.SIGINT, 2, 130)])
+def test_a_signal_during_the_start_ends_it(run, number, times, code):
+    package = run.place / "my_runtime"
+    package.mkdir(mode=0o755)
+    (package / "namespaces.py").write_text("import time\nfrom contain_lab import namespaces, syscalls\n"
+                                           "def clone_into_namespaces(kinds):\n"
+                                           "    print('now', flush=True); time.sleep(0.5)\n"
+                                           "    return syscalls.clone3(namespaces.KINDS['pid'][1])\n")
+    process = run.begin("run", "--with", str(package), "busybox", "echo", "begun")
+    assert process.stdout.readline() == "now\n"
+    for _ in range(times):
+        os.kill(children_of(process.pid)[0], number)
+        time.sleep(0.1)
+    assert "begun" not in process.communicate(timeout=10)[0]
+    assert process.returncode == code
+
+
 @pytest.mark.parametrize(("words", "code"), [((), 1), (("-t",), 141)])
 def test_a_reader_that_goes_away_ends_the_container(run, words, code):
     process = run.begin("run", *words, "busybox", "yes")
@@ -228,7 +250,7 @@ def test_a_killed_run_leaves_what_the_next_one_sweeps(run):
     assert process.stdout.readline() == "ready\n"
     process.kill()
     process.communicate()
-    until(lambda: marked(run.mark) == [])
+    until(lambda: run.processes() == [])
     assert len(run.left()) == 2
     assert run("busybox", "echo", "next").out == "next\n"
 
