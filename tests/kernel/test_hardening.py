@@ -82,10 +82,16 @@ def test_a_console_of_the_image_is_not_the_hosts(own_bundle):
 
 # ---- what a program is given
 
-@pytest.mark.parametrize("number", range(3, 12))
+@pytest.mark.parametrize("number", [*range(3, 12), 150])
 def test_no_descriptor_of_the_host_is_a_way_out(own_bundle, number):
+    handle = os.open("/etc", os.O_RDONLY)
+    os.dup2(handle, 150, inheritable=True)
     own_bundle.process["cwd"] = f"/proc/self/fd/{number}"
-    done = own_bundle.lived("cat ../../../../../../../../etc/hostname; ls ..")
+    try:
+        done = own_bundle.lived("cat ../../../../../../../../etc/hostname; ls ..")
+    finally:
+        os.close(150)
+        os.close(handle)
     assert done.code != 0
     assert Path("/etc/hostname").read_text() not in done.out
 
