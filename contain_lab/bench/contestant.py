@@ -15,7 +15,7 @@ from contextlib import contextmanager
 
 from contain_lab import files, syscalls
 from contain_lab.container import verbs
-from contain_lab.container.launch import Child, Loop
+from contain_lab.container.launch import Child, Loop, go_on
 from contain_lab.container.plan import Plan
 from contain_lab.errors import ContainLabError
 
@@ -131,7 +131,8 @@ class Call(Contestant):
 
 
 def serve(loop: Loop, child: Child) -> int:
-    """Wait for the container's end: its wait status."""
+    """Let the container begin, and wait for its end: its wait status."""
+    go_on(child)
     status = wait(child.pid)
     child.ended = True
     while child.up in loop.handlers:  # what it said last

@@ -84,11 +84,12 @@ class Loop:
         return bool(ready)
 
 
-def launch(plan: "Plan", done: "list[Row]", loop: Loop, terminal: int = -1) -> Child:
+def launch(plan: "Plan", done: "list[Row]", loop: Loop, terminal: int = -1, held: bool = True) -> Child:
     """Run a plan up to "ready"; on any failure the child is ended, and the caller undoes `done`.
 
     done: what undoes the parent's rows is added to it. loop: is turned while waiting, so that a terminal can be
-    served. terminal: the socket that the master end of a terminal goes to. Errors: StepFailed and its kin.
+    served. terminal: the socket that the master end of a terminal goes to. held: the child stays there until the
+    caller lets it `go_on`. Errors: StepFailed and its kin.
     """
     run_here(plan.before[:1], done)
     state.write_planned(plan.folder, plan.rows())
@@ -112,6 +113,8 @@ def launch(plan: "Plan", done: "list[Row]", loop: Loop, terminal: int = -1) -> C
     except BaseException:
         child.kill()
         raise
+    if not held:
+        go_on(child)
     return child
 
 

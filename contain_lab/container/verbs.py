@@ -188,7 +188,8 @@ def undo(name: str, rows: "list[Row]", tries: int = 100) -> None:
 def run(plan: "Plan", serve: "Callable[[Loop, Child], int]", terminal: int = -1, loop: "Loop | None" = None) -> int:
     """Run a container in the foreground, and leave nothing of it; its exit code, 128 and the signal where one ended it.
 
-    serve: turns the loop until the child has ended, and returns its wait status; it passes signals and terminal on.
+    serve: lets the child `go_on`, turns the loop until it has ended, and returns its wait status; it passes signals
+    and terminal on.
     """
     from contain_lab.container.launch import Loop, launch
 

@@ -45,7 +45,7 @@ def start(scene: Scene, image: str, hostname: str) -> "student.Answer":
         plan = Plan(config_of(hostname), f"{PLACE}/layer/root", f"{PLACE}/run/box", overlay=(image, f"{PLACE}/layer"),
                     waits=False)
         steps.use(scene.package, list(dict.fromkeys(room for room, *_ in plan.rows())))
-        launch(plan, [], Loop())
+        launch(plan, [], Loop(), held=False)
     except StepFailed as error:
         frames = [[os.path.basename(file), line, function] for file, line, function in error.frames
                   if file.startswith(f"{scene.package}/")]
