@@ -194,10 +194,13 @@ def test_a_limit_of_processes_is_crossed(group):
 
     def fork(times: int) -> None:
         cgroups.add_process("pids", group, os.getpid())
+        parent = os.getpid()
         for _ in range(times):
             if os.fork() == 0:
                 syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
-                signal.pause()
+                if os.getppid() == parent:
+                    signal.pause()
+                os._exit(0)
     with apart(lambda: fork(1)):
         pass
     until(lambda: not cgroups._in_use(cgroups.group_path("pids", group)))

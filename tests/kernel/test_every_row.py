@@ -19,7 +19,7 @@ def rows(place):
     """What at_every_row.py says: a function of what is to be done."""
     def run(how: str) -> list[dict[str, Any]]:
         said = subprocess.run([sys.executable, str(SCRIPT), how], capture_output=True, text=True, timeout=100,
-                              env={**os.environ, "CL_TEST_MARK": f"cl-test-{os.getpid()}"})
+                              env={**os.environ, "CL_TEST_MARK": f"cl-test-rows-{os.getpid()}"})
         assert said.stderr == ""
         return [json.loads(line) for line in said.stdout.splitlines()]
     return run
