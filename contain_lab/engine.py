@@ -8,7 +8,7 @@ import os
 import select
 import signal
 
-from contain_lab import capabilities, cgroups, files, image, namespaces, spec, steps, syscalls, trace
+from contain_lab import capabilities, cgroups, files, image, namespaces, rootfs, spec, steps, syscalls, trace
 from contain_lab.container import attach, verbs
 from contain_lab.container.plan import Plan
 from contain_lab.errors import ContainLabError, UsageError
@@ -205,6 +205,28 @@ def _describe_step(room: "ModuleType", name: str) -> "trace.Describe":
 
 # ---- clearing up
 
+def sweep_layers() -> list[str]:
+    """Remove the layers whose state is gone, for states are in memory and a boot takes them: their names.
+
+    A state is there before its layer, and goes after it. What is mounted anywhere is left alone.
+    """
+    folder = f"{files.data_dir()}/containers"
+    names = os.listdir(folder) if os.path.isdir(folder) else []
+    lost = [name for name in names if not os.path.exists(f"{runs_root()}/{name}")]
+    mounted = "".join(_mounts(pid) for pid in os.listdir("/proc") if pid.isdigit()) if lost else ""
+    lost = [name for name in lost if f"{folder}/{name}/" not in mounted]
+    for name in lost:
+        rootfs.remove_layer(f"{folder}/{name}")
+    return lost
+
+
+def _mounts(pid: str) -> str:
+    try:
+        return files.get(f"/proc/{pid}/mountinfo")
+    except OSError:  # it has ended since
+        return ""
+
+
 def clean() -> tuple[list[str], list[str]]:
     """Remove what killed commands left: states, layers, groups, half-made images.
 
@@ -212,6 +234,7 @@ def clean() -> tuple[list[str], list[str]]:
     """
     swept = [verbs.sweep(root) for root in (runs_root(), "/run/contain_lab/oci")]
     removed = [f"container {name}" for names, _ in swept for name in names]
+    removed += [f"layer {name}" for name in sweep_layers()]
     removed += [f"image in the making {name}" for name in image.sweep()]
     return removed, [line for _, failed in swept for line in failed]
 

@@ -269,6 +269,21 @@ def test_clean_says_what_it_removes_and_leaves_what_runs(run):
     assert runs.communicate("go on\n", timeout=10)[0] == "end\n"
 
 
+def test_clean_takes_a_layer_that_has_lost_its_state_and_leaves_one_in_use(run):
+    process = run.begin("run", "-i", "busybox", "sh", "-c", "echo ready; read x; echo end", stdin=subprocess.PIPE)
+    process.stdout.readline()
+    layers, states = run.place / "data/containers", run.place / "state/run"
+    name, = os.listdir(states)
+    (layers / "cl-lost/upper").mkdir(parents=True)
+    os.rename(states / name, run.place / "aside")
+    try:
+        assert run.begin("clean").communicate(timeout=20)[0] == "removed layer cl-lost\n"
+        assert os.listdir(layers) == [name]
+    finally:
+        os.rename(run.place / "aside", states / name)
+    assert process.communicate("go on\n", timeout=10)[0] == "end\n"
+
+
 # ---- many, and no room
 
 def test_twenty_at_once_are_all_themselves(run):
