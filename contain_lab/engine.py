@@ -57,7 +57,7 @@ def run(plan: Plan, interactive: bool = False) -> int:
     os.umask(0o022)  # a person's own would be seen in the container's root
     if not interactive:
         attach.close_input()
-    front = attach.Foreground(bool(plan.config["process"]["terminal"]))
+    front = attach.Foreground(bool(plan.config["process"]["terminal"]), interactive)
     try:
         return verbs.run(plan, front.serve, front.socket, front.loop)
     finally:

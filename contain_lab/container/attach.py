@@ -26,14 +26,16 @@ PATIENCE = 3  # so many Ctrl-C, and a process that does not care is killed: PID 
 class Foreground:
     """Serves one container: give `loop` and `socket` to verbs.run, and `serve` as well.
 
-    terminal: whether it has a terminal of its own, whose master end comes over a socket.
+    terminal: whether it has a terminal of its own, whose master end comes over a socket; typing: whether it gets
+    what is typed into ours.
     """
 
-    def __init__(self, terminal: bool) -> None:
+    def __init__(self, terminal: bool, typing: bool = True) -> None:
+        self.typing = typing
         self.loop = Loop()
         self.ours, self.socket = console.socket_pair() if terminal else (-1, -1)
         self.master = -1
-        self.saved: list[Any] | None = None
+        self.saved: tuple[int, list[Any]] | None = None  # which of our streams is a terminal, and how it was
         self.interrupts = 0
         self.child: Child | None = None
         self.early: list[int] = []  # signals that came before the program could begin
@@ -84,10 +86,12 @@ class Foreground:
         if self.master < 0:
             return
         self.copy_size()
-        if os.isatty(0):
-            self.saved = termios.tcgetattr(0)
-            make_raw(0)
-        self.loop.add(0, self.to_master)
+        ours = [stream for stream in ((0, 1) if self.typing else (1,)) if os.isatty(stream)]
+        if ours:
+            self.saved = ours[0], termios.tcgetattr(ours[0])
+            make_raw(ours[0], typing=ours[0] == 0)
+        if self.typing:
+            self.loop.add(0, self.to_master)
         self.loop.add(self.master, self.from_master)
 
     def to_master(self) -> None:
@@ -124,17 +128,18 @@ class Foreground:
         while self.before:
             signal.signal(*self.before.popitem())
         if self.saved:
-            termios.tcsetattr(0, termios.TCSADRAIN, self.saved)
+            termios.tcsetattr(self.saved[0], termios.TCSADRAIN, self.saved[1])
             self.saved = None
 
 
-def make_raw(terminal: int) -> None:
-    """Hand on every key as it is: no echo, no lines, no signals. man: termios(3), cfmakeraw."""
+def make_raw(terminal: int, typing: bool) -> None:
+    """Show what comes as it is; typing: hand on every key, too, without echo, lines and signals. man: cfmakeraw(3)."""
     mode = termios.tcgetattr(terminal)
-    mode[0] &= ~(termios.BRKINT | termios.ICRNL | termios.INPCK | termios.ISTRIP | termios.IXON)
     mode[1] &= ~termios.OPOST
-    mode[2] = mode[2] & ~(termios.CSIZE | termios.PARENB) | termios.CS8
-    mode[3] &= ~(termios.ECHO | termios.ICANON | termios.IEXTEN | termios.ISIG)
+    if typing:
+        mode[0] &= ~(termios.BRKINT | termios.ICRNL | termios.INPCK | termios.ISTRIP | termios.IXON)
+        mode[2] = mode[2] & ~(termios.CSIZE | termios.PARENB) | termios.CS8
+        mode[3] &= ~(termios.ECHO | termios.ICANON | termios.IEXTEN | termios.ISIG)
     termios.tcsetattr(terminal, termios.TCSADRAIN, mode)
 
 

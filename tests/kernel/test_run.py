@@ -179,6 +179,14 @@ def test_a_terminal_is_carried_in_and_out_and_given_back(run, terminal):
     assert termios.tcgetattr(theirs) == before
 
 
+def test_a_terminal_without_input_shows_and_waits(run, terminal):
+    ours, theirs = terminal
+    process = run.begin("run", "-t", "busybox", "sh", "-c", "timeout 1 cat; echo code=$?.",
+                        stdin=theirs, stdout=theirs, stderr=theirs)
+    assert b"code=143." in read_until(ours, b".\r\n")  # cat waited; an input at its end would have ended it with 0
+    assert process.wait(10) == 0
+
+
 def test_ctrl_c_in_a_terminal_reaches_the_program_in_it(run, terminal):
     ours, theirs = terminal
     process = run.begin("run", "-it", "busybox", "sh", stdin=theirs, stdout=theirs, stderr=theirs)
