@@ -39,11 +39,15 @@ X86_64 = (  # GNU assembler, Intel syntax; system calls: read 0, write 1, close 
     ("0f05", "syscall"),
     # execve argv[1] with argv + 2 and envp, which stands behind argv's end
     ("488b0b", "mov rcx, [rbx]"),
+    ("4883f903", "cmp rcx, 3"),
+    ("7214", "jb failed"),
     ("488b7b10", "mov rdi, [rbx+16]"),
     ("488d7318", "lea rsi, [rbx+24]"),
     ("488d54cb10", "lea rdx, [rbx+rcx*8+16]"),
     ("b83b000000", "mov eax, 59"),
     ("0f05", "syscall"),
+    # also where too few arguments came: a script whose interpreter is /proc/self/exe (CVE-2019-5736)
+    ("", "failed:"),
     # it failed: exit code 127 for ENOENT, else 126, as shells have it
     ("bd7e000000", "mov ebp, 126"),
     ("4883f8fe", "cmp rax, -2"),
@@ -81,12 +85,16 @@ ARM64 = (  # system calls: close 57, read 63, write 64, exit_group 94, execve 22
     ("010000d4", "svc #0"),
     # the program is executed
     ("630240f9", "ldr x3, [x19]"),
+    ("7f0c00f1", "cmp x3, #3"),
+    ("e3000054", "b.lo failed"),
     ("600a40f9", "ldr x0, [x19, #16]"),
     ("61620091", "add x1, x19, #24"),
     ("620e038b", "add x2, x19, x3, lsl #3"),
     ("42400091", "add x2, x2, #16"),
     ("a81b80d2", "mov x8, #221"),
     ("010000d4", "svc #0"),
+    # also where too few arguments came: a script whose interpreter is /proc/self/exe (CVE-2019-5736)
+    ("", "failed:"),
     # it failed: 127 for ENOENT, else 126
     ("d40f80d2", "mov x20, #126"),
     ("1f0800b1", "cmn x0, #2"),
