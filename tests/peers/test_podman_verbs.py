@@ -1,10 +1,8 @@
 """What Podman asks of a runtime besides `run`: create, start, kill, stop, remove, a terminal, volumes, and errors."""
 
-import contextlib
 import os
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,29 +12,16 @@ from contain_lab import image
 pytestmark = pytest.mark.needs("root", "podman", "image busybox")
 ROOT = Path(__file__).resolve().parents[2]
 WORLD = ROOT / "tests/peers/podman_world.sh"
-GROUP = "cl-podman-verbs"
-OPTIONS = f"--cgroup-parent=/{GROUP} --security-opt=seccomp=unconfined"
+OPTIONS = "--security-opt=seccomp=unconfined --cgroup-parent="
 Shell = Callable[[str], str]
 
 
-@pytest.fixture(autouse=True)
-def groups_go() -> Iterator[None]:
-    """Podman leaves the parent group that it was told to use."""
-    yield
-    end = time.monotonic() + 10
-    while groups := sorted(Path("/sys/fs/cgroup").glob(f"*/{GROUP}/**/"), reverse=True):
-        for group in groups:
-            with contextlib.suppress(OSError):  # conmon is in one, and about to end
-                group.rmdir()
-        assert time.monotonic() < end, groups
-        time.sleep(0.05)
-
-
 @pytest.fixture
-def shell(runtime: str) -> Shell:
+def shell(runtime: str, group: str) -> Shell:
     """Run lines of a shell where `$P` is Podman with our runtime, and `$O` are the options of its run and create."""
     def run(script: str, runtime: str = runtime) -> str:
-        settings = {"IMAGE": image.find("busybox").rootfs, "P": f"podman --runtime {runtime}", "O": OPTIONS}
+        settings = {"IMAGE": image.find("busybox").rootfs, "P": f"podman --runtime {runtime}",
+                    "O": f"{OPTIONS}/{group}"}
         done = subprocess.run([WORLD, "sh", "-euc", script], capture_output=True, text=True, timeout=120,
                               stdin=subprocess.DEVNULL, env={**os.environ, **settings})
         assert done.returncode == 0, done.stdout + done.stderr

@@ -149,7 +149,7 @@ def test_all_that_is_made_on_the_machine_has_an_undo(config):
 
 def test_a_plan_touches_nothing(config, monkeypatch):
     config = full(config)
-    plan_of(config)
+    due = plan_of(config, overlay=("/image", "/layer")).rows()
 
     def touched(*args: object, **named: object) -> None:
         raise AssertionError(f"the plan touched {args}")
@@ -159,7 +159,7 @@ def test_a_plan_touches_nothing(config, monkeypatch):
         monkeypatch.setattr(syscalls, name, touched)
     monkeypatch.setattr(builtins, "open", lambda path, *args, **named: touched(path))
     monkeypatch.setattr(planning.capabilities, "last_capability", lambda: 40)
-    plan_of(config, overlay=("/image", "/layer"))
+    assert len(plan_of(config, overlay=("/image", "/layer")).rows()) == len(due)
 
 
 def test_an_unknown_capability_or_propagation_is_refused_before_anything_is_done(config):
