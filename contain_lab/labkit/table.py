@@ -19,13 +19,16 @@ from contain_lab.errors import NotFound
 class Step:
     """A function of a room that a student writes; `my_runtime/<room>.py` is where theirs goes.
 
-    module: where ours is; room: the top-level room; example: arguments with which a Build cell tries it.
+    module: where ours is; room: the top-level room; example: arguments with which a Build cell tries it;
+    level: "easy", "moderate" or "hard"; minutes: what writing it takes.
     """
 
     name: str
     module: str
     room: str
     example: tuple[object, ...] = ()
+    level: str = "moderate"
+    minutes: int = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +73,10 @@ LABS: tuple[Lab, ...] = (
         minutes=35,
         needs=("root", "uts namespace", "image busybox"),
         steps=(
-            Step("set_hostname", "contain_lab.namespaces.uts", "namespaces", ("my-container",)),
-            Step("unshare_uts", "contain_lab.namespaces.uts", "namespaces"),
+            Step("set_hostname", "contain_lab.namespaces.uts", "namespaces", ("my-container",), "easy", 5),
+            Step("unshare_uts", "contain_lab.namespaces.uts", "namespaces", (), "easy", 3),
             Step("join_namespace", "contain_lab.namespaces.enter", "namespaces",
-                 ("/proc/2/ns/uts", "uts")),    # in the judge's sandbox a neighbour is process 2
+                 ("/proc/2/ns/uts", "uts"), "moderate", 10),    # in the judge's sandbox a neighbour is process 2
         ),
         checks=(
             Check("uts.hostname", 2, ("set_hostname",)),
