@@ -7,7 +7,7 @@ namespace is made and before anything shows them; what needs privileges comes be
 from contain_lab import capabilities, cgroups, rootfs, spec, syscalls
 from contain_lab.container import console, process, state
 from contain_lab.errors import InvalidConfig
-from contain_lab.namespaces import cgroup, enter, ipc, mount, net, pid, uts
+from contain_lab.namespaces import cgroup, enter, ipc, mount, net, pid, sysctl, uts
 from contain_lab.steps import PID, Later
 
 TYPE_CHECKING = False
@@ -177,7 +177,7 @@ def kernel_rows(plan: Plan) -> "Iterator[Row]":
     if spec.part(config, "process.terminal"):
         yield console, "open_console", (CONSOLE, *_size(config))
     for name, value in (spec.part(config, "linux.sysctl") or {}).items():
-        yield process, "set_sysctl", (name, value)
+        yield sysctl, "set_sysctl", (name, value)
     if spec.part(config, "root.readonly"):
         yield rootfs, "make_root_readonly", ()
     for path in spec.part(config, "linux.readonlyPaths") or []:

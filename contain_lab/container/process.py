@@ -10,7 +10,6 @@ from _signal import SIG_DFL, SIGPIPE, SIGXFSZ, signal
 from contain_lab import files, syscalls
 from contain_lab.container import trampoline
 from contain_lab.errors import ContainLabError, InvalidConfig, NotFound
-from contain_lab.syscalls import FSCONFIG_CMD_CREATE
 
 RLIMITS = {f"RLIMIT_{name}": number for number, name in enumerate(
     "CPU FSIZE DATA STACK CORE RSS NPROC NOFILE MEMLOCK AS LOCKS SIGPENDING MSGQUEUE NICE RTPRIO RTTIME".split())}
@@ -26,17 +25,6 @@ def set_rlimit(kind: str, soft: int, hard: int) -> None:
 def set_oom_score(score: int) -> None:
     """Say how gladly the kernel shall kill this process when memory runs out."""
     files.put("/proc/self/oom_score_adj", str(score))
-
-
-def set_sysctl(name: str, value: str) -> None:
-    """Set a kernel parameter of our namespaces, through a /proc that no image can fake."""
-    context = syscalls.fsopen("proc")
-    syscalls.fsconfig(context, FSCONFIG_CMD_CREATE)
-    proc = syscalls.fsmount(context)
-    place = os.open(f"sys/{name.replace('.', '/')}", os.O_WRONLY | os.O_CLOEXEC, dir_fd=proc)
-    os.write(place, value.encode())
-    for handle in (place, proc, context):
-        os.close(handle)
 
 
 def set_umask(mask: int) -> None:

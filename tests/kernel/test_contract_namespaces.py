@@ -12,7 +12,7 @@ from bundles import until
 
 from contain_lab import capabilities, syscalls
 from contain_lab.container import process
-from contain_lab.namespaces import cgroup, enter, ipc, mount, net, pid, uts
+from contain_lab.namespaces import cgroup, enter, ipc, mount, net, pid, sysctl, uts
 
 pytestmark = [pytest.mark.contract, pytest.mark.needs("root")]
 
@@ -189,11 +189,37 @@ def test_descriptors_are_closed_at_execve_from_the_first_on():
 
 def test_a_sysctl_is_set_in_its_namespace_alone():
     before = Path("/proc/sys/kernel/msgmax").read_text()
-    with apart(ipc.unshare_ipc, lambda: process.set_sysctl("kernel.msgmax", "9001")) as child:
+    with apart(ipc.unshare_ipc, lambda: sysctl.set_sysctl("kernel.msgmax", "9001")) as child:
         said = subprocess.run(["nsenter", "-t", str(child), "-i", "cat", "/proc/sys/kernel/msgmax"],
                               capture_output=True, text=True).stdout
     assert said == "9001\n"
     assert Path("/proc/sys/kernel/msgmax").read_text() == before
+
+
+def test_a_proc_that_an_image_has_faked_gets_no_sysctl():
+    def fake() -> None:
+        mount.unshare_mount()
+        mount.set_propagation("/", syscalls.MS_PRIVATE)
+        syscalls.mount("cl-fake", "/proc", "tmpfs", 0)
+        os.makedirs("/proc/sys/kernel")
+        Path("/proc/sys/kernel/msgmax").write_text("fake")
+    with apart(ipc.unshare_ipc, fake, lambda: sysctl.set_sysctl("kernel.msgmax", "9001")) as child:
+        said = subprocess.run(["nsenter", "-t", str(child), "-i", "cat", "/proc/sys/kernel/msgmax"],
+                              capture_output=True, text=True).stdout
+        assert Path(f"/proc/{child}/root/proc/sys/kernel/msgmax").read_text() == "fake"
+    assert said == "9001\n"
+
+
+@pytest.mark.parametrize(("name", "value", "said"), [
+    ("kernel.msgmax", "many", "EINVAL"), ("kernel.no_such_thing", "1", "ENOENT"), ("kernel.osrelease", "7", "EACCES")])
+def test_a_sysctl_that_cannot_be_set_is_told_and_nothing_stays_open(name, value, said):
+    def sets() -> None:
+        before = os.listdir("/proc/self/fd")
+        try:
+            sysctl.set_sysctl(name, value)
+        finally:
+            assert os.listdir("/proc/self/fd") == before
+    assert said in refusal(ipc.unshare_ipc, sets)
 
 
 @pytest.mark.parametrize(("name", "path", "said"), [
