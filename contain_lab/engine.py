@@ -11,7 +11,7 @@ import signal
 from contain_lab import capabilities, cgroups, files, image, namespaces, rootfs, spec, steps, syscalls, trace
 from contain_lab.container import attach, verbs
 from contain_lab.container.plan import Plan
-from contain_lab.errors import ContainLabError, UsageError
+from contain_lab.errors import ContainLabError, NotFound, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,29 +23,40 @@ def runs_root() -> str:
     return f"{files.state_dir()}/run"
 
 
-def prepare(image_name: str, command: list[str], hostname: str = "", terminal: bool = False) -> Plan:
+def prepare(image_name: str, command: list[str], hostname: str = "", terminal: bool = False,
+            is_folder: bool = False) -> Plan:
     """The plan of a container: an image, a layer of its own above it, the default spec. Nothing is done yet.
 
-    command: program and arguments; [] for the image's own. Errors: NotFound for the image.
+    command: program and arguments; [] for the image's own; is_folder: image_name is the path of a root file system,
+    which the container writes into itself. Errors: NotFound for the image.
     """
     if os.geteuid() != 0:
         raise ContainLabError("containers need privileges, and this is an ordinary user", "run as root, with sudo")
-    found = image.find(image_name)
+    found = own_folder(image_name) if is_folder else image.find(image_name)
     settings = found.config.get("config") or {}
     args = command or [*(settings.get("Entrypoint") or []), *(settings.get("Cmd") or ["sh"])]
     name = f"cl-{os.urandom(6).hex()}"
     env = [*(settings.get("Env") or []), "HOME=/root"]
     env += [f"TERM={os.environ.get('TERM', 'xterm')}"] if terminal else []
     layer = f"{files.data_dir()}/containers/{name}"
+    root = found.rootfs if is_folder else f"{layer}/root"
     controlled = cgroups.available("devices")
     kept = tuple(cap for cap in capabilities.DEFAULT if controlled or cap != "CAP_MKNOD")
-    config = spec.default(args, f"{layer}/root", hostname or name.removeprefix("cl-"), kept, tuple(env),
+    config = spec.default(args, root, hostname or name.removeprefix("cl-"), kept, tuple(env),
                           settings.get("WorkingDir") or "/", terminal)
     if controlled:
         config["linux"]["resources"]["devices"] = [{"allow": False, "access": "rwm"}]
-    plan = Plan(config, f"{layer}/root", f"{runs_root()}/{name}", overlay=(found.rootfs, layer), waits=False)
+    overlay = None if is_folder else (found.rootfs, layer)
+    plan = Plan(config, root, f"{runs_root()}/{name}", overlay, waits=False)
     spec.validate(config)
     return plan
+
+
+def own_folder(path: str) -> image.Image:
+    """A person's own root file system, in the place of an image. Errors: NotFound."""
+    if not os.path.isdir(path):
+        raise NotFound(f"root file system {path!r}: no such directory", "--rootfs takes the path of one")
+    return image.Image(path, os.path.realpath(path), {})
 
 
 def run(plan: Plan, interactive: bool = False) -> int:

@@ -56,13 +56,13 @@ LINKS = {"/dev/fd": "/proc/self/fd", "/dev/stdin": "/proc/self/fd/0", "/dev/stdo
 def bind_rootfs(root: str) -> None:
     """Make a mount of the root directory, for pivot_root wants one."""
     tree = syscalls.open_tree(AT_FDCWD, root, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE)
-    _attach(tree, os.open(root, os.O_PATH | os.O_CLOEXEC))
+    attach(tree, os.open(root, os.O_PATH | os.O_CLOEXEC))
 
 
 def mount_overlay(root: str, lower: str, upper: str, work: str) -> None:
     """Mount an image as the root, with a writable layer of the container's own above it."""
     settings: Settings = [("lowerdir", lower), ("upperdir", upper), ("workdir", work)]
-    _attach(new_filesystem("overlay", "overlay", settings), os.open(root, os.O_PATH | os.O_CLOEXEC))
+    attach(new_filesystem("overlay", "overlay", settings), os.open(root, os.O_PATH | os.O_CLOEXEC))
 
 
 def pivot_into_rootfs(root: str) -> None:
@@ -107,7 +107,7 @@ def mount_filesystem(root: str, target: str, kind: str, source: str, options: tu
 def _mount_new(root: str, target: str, kind: str, source: str, options: tuple[str, ...]) -> None:
     """What these four have in common: a new file system, attached where it belongs."""
     attributes, _, settings, _, _ = split_options(options)
-    _attach(new_filesystem(kind, source, settings, attributes), files.make_in_root(root, target))
+    attach(new_filesystem(kind, source, settings, attributes), files.make_in_root(root, target))
 
 
 def bind_path(root: str, target: str, source: str, options: tuple[str, ...]) -> None:
@@ -119,7 +119,7 @@ def bind_path(root: str, target: str, source: str, options: tuple[str, ...]) -> 
     tree = syscalls.open_tree(AT_FDCWD, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | deep)
     if attributes or cleared:
         syscalls.mount_setattr(tree, AT_EMPTY_PATH, attributes, cleared)
-    _attach(tree, files.make_in_root(root, target, directory=os.path.isdir(source)))
+    attach(tree, files.make_in_root(root, target, directory=os.path.isdir(source)))
 
 
 def set_mount_propagation(root: str, target: str, options: tuple[str, ...]) -> None:
@@ -147,7 +147,7 @@ def make_path_readonly(root: str, path: str) -> None:
         return
     tree = syscalls.open_tree(place, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE)
     syscalls.mount_setattr(tree, AT_EMPTY_PATH | AT_RECURSIVE, MOUNT_ATTR_RDONLY)
-    _attach(tree, place)
+    attach(tree, place)
 
 
 def mask_path(root: str, path: str) -> None:
@@ -165,7 +165,7 @@ def mask_path(root: str, path: str) -> None:
         if not stat.S_ISCHR(what.st_mode) or what.st_rdev != os.makedev(1, 3):
             raise ContainLabError(f"{path}: /dev/null in the container is not the null device, so nothing masks it")
         tree = syscalls.open_tree(null, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH)
-    _attach(tree, place)
+    attach(tree, place)
 
 
 # ---- /dev
@@ -237,7 +237,7 @@ def new_filesystem(kind: str, source: str, settings: "Settings", attributes: int
         os.close(context)
 
 
-def _attach(tree: int, place: int) -> None:
+def attach(tree: int, place: int) -> None:
     """Attach a detached mount onto a descriptor, and close both."""
     try:
         syscalls.move_mount(tree, place)

@@ -15,6 +15,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-it", "-ti", action="store_true", dest="both", help="both of these")
     parser.add_argument("--rm", action="store_true", help="remove it when it ends (what is always done so far)")
     parser.add_argument("--hostname", default="", metavar="NAME", help="its host name")
+    parser.add_argument("--rootfs", action="store_true",
+                        help="IMAGE is the path of a root file system of your own; no layer is laid above it")
     look = parser.add_argument_group("its steps")
     look.add_argument("--explain", action="store_true", help="print the steps that would run, and do nothing")
     look.add_argument("--trace", nargs="?", const="", metavar="FILE",
@@ -34,7 +36,7 @@ def main(options: argparse.Namespace) -> int:
     terminal = options.tty or options.both
     interactive = options.interactive or options.both or bool(options.broken)
     try:
-        plan = engine.prepare(options.image, options.command, options.hostname, terminal)
+        plan = engine.prepare(options.image, options.command, options.hostname, terminal, options.rootfs)
         theirs = engine.change(plan, options.package.rstrip("/"), tuple(options.skip), tuple(options.fail),
                                options.broken)
         if options.package:

@@ -329,3 +329,22 @@ def test_a_full_disk_is_told_and_leaves_nothing(run, tmp_path):
             traceback.print_exc()
             os._exit(1)
     assert os.waitpid(pid, 0)[1] == 0
+
+
+# ---- a root file system of one's own
+
+def test_a_folder_is_a_root_by_itself_and_keeps_what_is_written(run, tmp_path):
+    folder = make_rootfs(tmp_path / "mine")
+    assert run("--rm", "--rootfs", str(folder), "sh", "-c", "echo kept > /note; ls -d /etc").code == 0
+    assert (folder / "note").read_text() == "kept\n"
+
+
+def test_without_a_mount_of_its_own_a_folder_is_refused_as_a_root(run, tmp_path):
+    folder = make_rootfs(tmp_path / "mine")
+    said = run("--rm", "--skip", "bind_rootfs", "--rootfs", str(folder), "true")
+    assert (said.code, re.search("pivot_root.*(EBUSY|EINVAL)", said.err) is not None) == (125, True)
+
+
+def test_a_root_that_is_not_there_is_told(run, tmp_path):
+    said = run("--rm", "--rootfs", f"{tmp_path}/nowhere", "true")
+    assert (said.code, f"root file system '{tmp_path}/nowhere': no such directory" in said.err) == (125, True)
