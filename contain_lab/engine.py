@@ -24,11 +24,12 @@ def runs_root() -> str:
 
 
 def prepare(image_name: str, command: list[str], hostname: str = "", terminal: bool = False,
-            is_folder: bool = False) -> Plan:
+            is_folder: bool = False, sysctls: tuple[str, ...] = ()) -> Plan:
     """The plan of a container: an image, a layer of its own above it, the default spec. Nothing is done yet.
 
     command: program and arguments; [] for the image's own; is_folder: image_name is the path of a root file system,
-    which the container writes into itself. Errors: NotFound for the image.
+    which the container writes into itself; sysctls: "NAME=VALUE", kernel parameters of its namespaces. Errors:
+    NotFound for the image, InvalidConfig for a parameter that would be the host's.
     """
     if os.geteuid() != 0:
         raise ContainLabError("containers need privileges, and this is an ordinary user", "run as root, with sudo")
@@ -46,6 +47,8 @@ def prepare(image_name: str, command: list[str], hostname: str = "", terminal: b
                           settings.get("WorkingDir") or "/", terminal)
     if controlled:
         config["linux"]["resources"]["devices"] = [{"allow": False, "access": "rwm"}]
+    if sysctls:
+        config["linux"]["sysctl"] = dict(map(parameter, sysctls))
     overlay = None if is_folder else (found.rootfs, layer)
     plan = Plan(config, root, f"{runs_root()}/{name}", overlay, waits=False)
     spec.validate(config)
@@ -57,6 +60,14 @@ def own_folder(path: str) -> image.Image:
     if not os.path.isdir(path):
         raise NotFound(f"root file system {path!r}: no such directory", "--rootfs takes the path of one")
     return image.Image(path, os.path.realpath(path), {})
+
+
+def parameter(text: str) -> tuple[str, str]:
+    """A kernel parameter and its value: parameter("kernel.msgmax=9000"). Errors: UsageError."""
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise UsageError(f"--sysctl {text}: a name and a value are due", "--sysctl kernel.msgmax=9000")
+    return name, value
 
 
 def run(plan: Plan, interactive: bool = False) -> int:

@@ -17,6 +17,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--hostname", default="", metavar="NAME", help="its host name")
     parser.add_argument("--rootfs", action="store_true",
                         help="IMAGE is the path of a root file system of your own; no layer is laid above it")
+    parser.add_argument("--sysctl", action="append", default=[], metavar="NAME=VALUE",
+                        help="a kernel parameter of its namespaces: kernel.msgmax=9000")
     look = parser.add_argument_group("its steps")
     look.add_argument("--explain", action="store_true", help="print the steps that would run, and do nothing")
     look.add_argument("--trace", nargs="?", const="", metavar="FILE",
@@ -36,7 +38,8 @@ def main(options: argparse.Namespace) -> int:
     terminal = options.tty or options.both
     interactive = options.interactive or options.both or bool(options.broken)
     try:
-        plan = engine.prepare(options.image, options.command, options.hostname, terminal, options.rootfs)
+        plan = engine.prepare(options.image, options.command, options.hostname, terminal, options.rootfs,
+                              tuple(options.sysctl))
         theirs = engine.change(plan, options.package.rstrip("/"), tuple(options.skip), tuple(options.fail),
                                options.broken)
         if options.package:

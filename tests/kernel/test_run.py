@@ -63,6 +63,8 @@ def run(place, cli):
     (("--skip", "fly", "busybox"), 125, "step 'fly': not among the steps of this container"),
     (("--fail", "set_hostname=EFLY", "busybox"), 125, "errno EFLY: no such error"),
     (("--fail", "set_hostname", "busybox"), 125, "--fail set_hostname: an errno is due"),
+    (("--sysctl", "kernel.panic=7", "busybox"), 125, "linux.sysctl: kernel.panic would be the host's"),
+    (("--sysctl", "kernel.msgmax", "busybox"), 125, "--sysctl kernel.msgmax: a name and a value are due"),
     (("--with", "/nowhere", "busybox"), 125, "/nowhere: no such folder"),
     (("--trace=/nowhere/x", "busybox"), 125, "/nowhere/x: no such file or directory (ENOENT)"),
 ])
@@ -90,6 +92,12 @@ def test_input_is_given_only_where_it_is_asked_for(run):
     for words, due in ((("-i", "busybox", "cat"), "hello"), (("busybox", "cat"), "")):
         process = run.begin("run", *words, stdin=subprocess.PIPE)
         assert process.communicate("hello", timeout=10)[0] == due
+
+
+def test_a_parameter_is_set_for_the_container_alone(run):
+    words = ("--sysctl", "kernel.msgmax=9001", "--sysctl", "fs.mqueue.msg_max=7", "busybox")
+    assert run(*words, "cat", "/proc/sys/kernel/msgmax", "/proc/sys/fs/mqueue/msg_max").out.split() == ["9001", "7"]
+    assert Path("/proc/sys/kernel/msgmax").read_text() != "9001\n"
 
 
 def test_the_umask_of_the_person_is_not_the_containers(run):
