@@ -34,7 +34,7 @@ STARTED = "the intruder is in"
 SECONDS = 20  # an attack gets no more
 KINDS = (syscalls.CLONE_NEWNS | syscalls.CLONE_NEWUTS | syscalls.CLONE_NEWIPC | syscalls.CLONE_NEWNET
          | syscalls.CLONE_NEWPID)
-PACKAGES = os.path.dirname(os.path.dirname(os.path.abspath(engine.__file__)))
+PACKAGES = os.path.dirname(os.path.dirname(os.path.abspath(files.__file__)))
 NEIGHBOUR = """
 import os, socket, sys
 with open("/proc/self/comm", "w") as name:

@@ -1,0 +1,89 @@
+"""Run a prepared container in the foreground; where its steps are not ours, in a process apart.
+
+A wrong or missing step may let the next one act on the machine. So what people tinker with runs in a process of its
+own, in mount, UTS and IPC namespaces of its own, and this one clears up after it.
+"""
+
+import os
+import select
+import signal
+
+from contain_lab import files, namespaces, syscalls
+from contain_lab.container import attach, verbs
+from contain_lab.container.plan import Plan
+from contain_lab.engine.preparing import runs_root
+from contain_lab.errors import ContainLabError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def run(plan: Plan, interactive: bool = False) -> int:
+    """Run a prepared container in the foreground; its exit code. Nothing of it is left.
+
+    interactive: whether it has our input. Errors: ContainLabError.
+    """
+    verbs.sweep(runs_root(), tries=1)
+    os.umask(0o022)  # a person's own would be seen in the container's root
+    if not interactive:
+        attach.close_input()
+    front = attach.Foreground(bool(plan.config["process"]["terminal"]), interactive)
+    try:
+        return verbs.run(plan, front.serve, front.socket, front.loop)
+    finally:
+        front.restore()
+
+
+def run_apart(plan: Plan, interactive: bool, report: "Callable[[Exception], int]") -> int:
+    """As `run`, where steps are not ours or not as they were: whatever they do, the machine stays as it is.
+
+    report: says an error to the person, and gives the exit code. Errors: ContainLabError where the runtime's own
+    process went away without a word.
+    """
+    hear, say = os.pipe()
+    syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
+    others = children()
+    pid = os.fork()
+    if pid == 0:
+        os._exit(_apart(plan, interactive, report, say))
+    os.close(say)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other process gets it too, and passes it on
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    signal.signal(signal.SIGINT, before)
+    end_orphans(others)
+    verbs.sweep(runs_root())
+    if select.select([hear], [], [], 0)[0] and os.read(hear, 1) == b"d":
+        return status
+    raise ContainLabError("the runtime's process went away without a word, in a step on the parent's side",
+                          "a step must return: it may not exit or execute a program")
+
+
+def children() -> set[int]:
+    """The child processes of this one. man: proc_tid_children(5)."""
+    return {int(pid) for task in os.listdir("/proc/self/task")
+            for pid in files.get(f"/proc/self/task/{task}/children").split()}
+
+
+def end_orphans(others: set[int]) -> None:
+    """End what a step on the parent's side left running: it has become a child of ours."""
+    while left := children() - others:
+        for pid in left:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+
+
+def _apart(plan: Plan, interactive: bool, report: "Callable[[Exception], int]", say: int) -> int:
+    """In the process apart: run, and leave a byte that says that the end was reached."""
+    import shutil  # noqa: F401  undoing needs it, and a missing step may have taken the file system away
+
+    try:
+        syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
+        namespaces.stand_apart()
+        code = run(plan, interactive)
+    except KeyboardInterrupt:
+        code = 130
+    except Exception as error:  # noqa: BLE001  a student's step may let anything through
+        code = report(error)
+    os.write(say, b"d")
+    return code
