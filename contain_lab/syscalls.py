@@ -2,10 +2,11 @@
 
 Nothing is decided here. A call that fails raises a plain `OSError(errno, text)` with `call` hung on it: the call
 with its arguments decoded, as strace(1) would print it. What Python's `os` has (chdir, mkdir, setresuid, execve)
-is used from there. man: syscalls(2), intro(2). Only this room knows ctypes.
+is used from there. man: syscalls(2), intro(2). Only this room knows ctypes, and of it the part in C alone: the rest
+would cost every start of a container a millisecond.
 """
 
-import ctypes
+import _ctypes
 import os
 import sys
 
@@ -74,8 +75,41 @@ OF_OS = {"chdir": ("path",), "mkdir": ("path", "mode"), "rmdir": ("path",), "mkn
          "setresgid": ("real", "effective", "saved"), "setresuid": ("real", "effective", "saved"),
          "execve": ("path", "args", "env"), "mkfifo": ("path", "mode")}
 
-_libc = ctypes.CDLL(None, use_errno=True)
-_libc.syscall.restype = ctypes.c_long
+
+class _Long(_ctypes._SimpleCData):  # type: ignore[type-arg]  # generic for typeshed alone
+    _type_ = "l"
+
+
+class _Int(_ctypes._SimpleCData):  # type: ignore[type-arg]
+    _type_ = "i"
+
+
+class _Word64(_ctypes._SimpleCData):  # type: ignore[type-arg]
+    _type_ = "L"
+
+
+class _Word32(_ctypes._SimpleCData):  # type: ignore[type-arg]
+    _type_ = "I"
+
+
+class _Function(_ctypes.CFuncPtr):
+    _flags_, _restype_ = _ctypes.FUNCFLAG_CDECL | _ctypes.FUNCFLAG_USE_ERRNO, _Int
+
+
+class _FunctionUnderLock(_ctypes.CFuncPtr):
+    """Called without letting other threads run: for what belongs to the interpreter, and for a clone."""
+
+    _flags_, _restype_ = _Function._flags_ | _ctypes.FUNCFLAG_PYTHONAPI, _Int
+
+
+class _Process:
+    """All that this process has loaded: libc, and the interpreter."""
+
+    _handle = _ctypes.dlopen(None, 0)  # type: ignore[arg-type]  # typeshed knows names of files only
+
+
+def _function(name: str, under_lock: bool = False) -> "_ctypes.CFuncPtr":
+    return (_FunctionUnderLock if under_lock else _Function)((name, _Process))  # type: ignore[arg-type]
 
 
 # ---- how a call is made, and what is said when it fails
@@ -87,12 +121,18 @@ def _text(value: "str | bytes | int | None") -> "bytes | int | None":
 def _call(name: str, *args: object) -> int:
     """Call libc's function of this name, or the kernel by number; -1 becomes an OSError."""
     passed = [_text(arg) if isinstance(arg, (str, bytes, int, type(None))) else arg for arg in args]
-    passed = [ctypes.c_long(arg) if isinstance(arg, int) else arg for arg in passed]
-    by_number = [ctypes.c_long(NUMBERS[name])] if name in NUMBERS else []
-    result = (_libc.syscall if by_number else getattr(_libc, name))(*by_number, *passed)
+    passed = [_Long(arg) if isinstance(arg, int) else arg for arg in passed]
+    by_number = [_Long(NUMBERS[name])] if name in NUMBERS else []
+    function = "syscall" if by_number else name
+    if function not in _functions:
+        _functions[function] = _function(function)
+    result = _functions[function](*by_number, *passed)
     if result == -1:
-        raise failed(ctypes.get_errno(), name)
+        raise failed(_ctypes.get_errno(), name)
     return int(result)
+
+
+_functions: "dict[str, _ctypes.CFuncPtr]" = {}
 
 
 def failed(number: int, name: str, args: tuple[object, ...] | None = None) -> OSError:
@@ -182,18 +222,15 @@ def clone3(flags: int) -> int:
         raise failed(16, "clone3", (flags,))
     sys.stdout.flush()
     sys.stderr.flush()
-    arguments = (ctypes.c_uint64 * 11)(flags, 0, 0, 0, SIGCHLD)
-    python = ctypes.pythonapi
-    python.PyOS_BeforeFork()
-    pid = _with_gil.syscall(ctypes.c_long(NUMBERS["clone3"]), arguments, ctypes.c_long(88))
-    (python.PyOS_AfterFork_Child if pid == 0 else python.PyOS_AfterFork_Parent)()
+    arguments = (_Word64 * 11)(flags, 0, 0, 0, SIGCHLD)
+    call, before, in_child, in_parent = (_function(name, under_lock=True) for name in (
+        "syscall", "PyOS_BeforeFork", "PyOS_AfterFork_Child", "PyOS_AfterFork_Parent"))
+    before()
+    pid = call(_Long(NUMBERS["clone3"]), arguments, _Long(88))
+    (in_child if pid == 0 else in_parent)()
     if pid == -1:
-        raise failed(ctypes.get_errno(), "clone3", (flags,))
+        raise failed(_ctypes.get_errno(), "clone3", (flags,))
     return int(pid)
-
-
-_with_gil = ctypes.PyDLL(None, use_errno=True)
-_with_gil.syscall.restype = ctypes.c_long
 
 
 # ---- mounts
@@ -240,13 +277,13 @@ def fsmount(fd: int, attributes: int = 0, flags: int = FSMOUNT_CLOEXEC) -> int:
 
 def mount_setattr(fd: int, flags: int, set: int, clear: int = 0, propagation: int = 0) -> None:
     """Change the attributes of a mount; flags AT_RECURSIVE: of all below it too. man: mount_setattr(2)."""
-    attributes = (ctypes.c_uint64 * 4)(set, clear, propagation, 0)
+    attributes = (_Word64 * 4)(set, clear, propagation, 0)
     _call("mount_setattr", fd, "", flags | AT_EMPTY_PATH, attributes, 32)
 
 
 def openat2(directory: int, path: str, flags: int, mode: int, resolve: int) -> int:
     """Open a path with rules for how it is resolved. man: openat2(2)."""
-    how = (ctypes.c_uint64 * 3)(flags, mode if flags & (os.O_CREAT | os.O_TMPFILE) else 0, resolve)
+    how = (_Word64 * 3)(flags, mode if flags & (os.O_CREAT | os.O_TMPFILE) else 0, resolve)
     return _call("openat2", directory, path, how, 24)
 
 
@@ -259,21 +296,21 @@ def prctl(option: int, value: int, third: int = 0) -> int:
 
 def prlimit(pid: int, resource: int, soft: int, hard: int) -> None:
     """Set a resource limit; both limits below 2^64, which is no limit. man: prlimit(2)."""
-    _call("prlimit", pid, resource, (ctypes.c_uint64 * 2)(soft, hard), None)
+    _call("prlimit", pid, resource, (_Word64 * 2)(soft, hard), None)
 
 
 def capset(effective: int, permitted: int, inheritable: int) -> None:
     """Set three of the five capability sets of the calling process, as bit masks. man: capset(2)."""
-    header = (ctypes.c_uint32 * 2)(0x20080522, 0)
+    header = (_Word32 * 2)(0x20080522, 0)
     low, high = 0xFFFFFFFF, 32
-    _call("capset", header, (ctypes.c_uint32 * 6)(
+    _call("capset", header, (_Word32 * 6)(
         effective & low, permitted & low, inheritable & low, effective >> high, permitted >> high, inheritable >> high))
 
 
 def seccomp(operation: int, flags: int, program: bytes) -> None:
     """Filter the system calls of the calling thread by a program, an array of struct sock_filter. man: seccomp(2)."""
-    held = ctypes.create_string_buffer(program, len(program))
-    _call("seccomp", operation, flags, (ctypes.c_uint64 * 2)(len(program) // 8, ctypes.addressof(held)))
+    held = (_Word64 * (len(program) // 8)).from_buffer_copy(program)
+    _call("seccomp", operation, flags, (_Word64 * 2)(len(held), _ctypes.addressof(held)))
 
 
 def close_range(first: int, last: int, flags: int = 0) -> None:
@@ -283,6 +320,6 @@ def close_range(first: int, last: int, flags: int = 0) -> None:
 
 def fstatfs_type(fd: int) -> int:
     """The magic number of the file system that a descriptor is on. man: fstatfs(2)."""
-    answer = (ctypes.c_long * 32)()
+    answer = (_Long * 32)()
     _call("fstatfs", fd, answer)
     return int(answer[0])

@@ -10,15 +10,15 @@ from contain_lab.cli import oci
 from contain_lab.errors import ContainLabError
 
 
-def main(words: list[str]) -> int:
+def main() -> int:
     """Run one command of the OCI command line; its exit code."""
     try:
-        if "create" in words:
+        if "create" in sys.argv:
             put_in_place()
     except (ContainLabError, OSError) as error:
         oci.report(error, {})
         return 1
-    return oci.main(words)
+    return oci.main()
 
 
 def put_in_place() -> None:

@@ -11,6 +11,9 @@ from contain_lab.errors import ContainLabError, UsageError, explain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import NoReturn
+
     from contain_lab.container.launch import Child, Loop
 
 NAME = "contain-lab-runtime"
@@ -72,6 +75,17 @@ def main(words: list[str] | None = None) -> int:
     except (ContainLabError, OSError) as error:
         report(error, options)
         return error.code or 1 if isinstance(error, ContainLabError) else 1
+
+
+def command(main: "Callable[[], int]" = main) -> "NoReturn":
+    """What the script calls: one command, and out, for taking an interpreter down costs a millisecond."""
+    code = main()
+    try:
+        sys.stdout.flush()
+    except OSError as error:  # whoever reads it has gone, or the disk is full
+        report(error, {})
+        code = 1
+    os._exit(code)
 
 
 def dispatch(options: dict[str, str], words: list[str]) -> int:

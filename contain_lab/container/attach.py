@@ -8,7 +8,6 @@ typed and shown is carried between the two.
 import _signal as signal  # signal itself imports enum, which costs 3 ms
 import fcntl
 import os
-import termios
 
 from contain_lab import syscalls
 from contain_lab.container import console
@@ -81,6 +80,8 @@ class Foreground:
 
     def take_master(self) -> None:
         """The master end has come: from now on, what is typed goes there."""
+        import termios  # 0.2 ms, which a container without a terminal need not pay
+
         self.loop.remove(self.ours)
         self.master = console.receive_descriptor(self.ours)
         if self.master < 0:
@@ -117,6 +118,8 @@ class Foreground:
 
     def copy_size(self, number: int = 0, frame: "FrameType | None" = None) -> None:
         """Give the container's terminal the size of ours."""
+        import termios
+
         for stream in (1, 0, 2):
             if self.master >= 0 and os.isatty(stream):
                 size = fcntl.ioctl(stream, termios.TIOCGWINSZ, bytes(8))
@@ -128,12 +131,16 @@ class Foreground:
         while self.before:
             signal.signal(*self.before.popitem())
         if self.saved:
+            import termios
+
             termios.tcsetattr(self.saved[0], termios.TCSADRAIN, self.saved[1])
             self.saved = None
 
 
 def make_raw(terminal: int, typing: bool) -> None:
     """Show what comes as it is; typing: hand on every key, too, without echo, lines and signals. man: cfmakeraw(3)."""
+    import termios
+
     mode = termios.tcgetattr(terminal)
     mode[1] &= ~termios.OPOST
     if typing:
