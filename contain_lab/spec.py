@@ -37,6 +37,12 @@ TYPES: "Config" = {
         "namespaces": [{"type": str, "path": str}], "cgroupsPath": str, "sysctl": (str, str),
         "devices": [{"path": str, "type": str, "major": int, "minor": int, "fileMode": int, "uid": int, "gid": int}],
         "maskedPaths": [str], "readonlyPaths": [str], "rootfsPropagation": str,
+        "seccomp": {
+            "defaultAction": str, "defaultErrnoRet": int, "architectures": [str], "flags": [str],
+            "listenerPath": str, "listenerMetadata": str,
+            "syscalls": [{"names": [str], "action": str, "errnoRet": int,
+                          "args": [{"index": int, "value": int, "valueTwo": int, "op": str}]}],
+        },
         "resources": {"pids": {"limit": int},
                       "devices": [{"allow": bool, "type": str, "major": int, "minor": int, "access": str}]},
     },
@@ -44,7 +50,7 @@ TYPES: "Config" = {
 # What may stand in a config, and is refused unless it is empty.
 REFUSED = (
     "process.apparmorProfile", "process.selinuxLabel", "process.ioPriority", "process.scheduler",
-    "process.execCPUAffinity", "linux.uidMappings", "linux.gidMappings", "linux.timeOffsets", "linux.seccomp",
+    "process.execCPUAffinity", "linux.uidMappings", "linux.gidMappings", "linux.timeOffsets",
     "linux.mountLabel", "linux.intelRdt", "linux.personality", "linux.netDevices", "linux.memoryPolicy",
     "linux.resources.memory", "linux.resources.cpu", "linux.resources.blockIO", "linux.resources.hugepageLimits",
     "linux.resources.network", "linux.resources.rdma", "linux.resources.unified",

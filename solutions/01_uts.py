@@ -301,12 +301,12 @@ print("the same UTS namespace" if mine == theirs else "two UTS namespaces")
 # the place of crun. Where Podman is installed, type this in a terminal, in the folder of this notebook:
 #
 # ```console
-# podman --runtime "$PWD/my-runtime" run --rm --hostname box --security-opt seccomp=unconfined \
+# podman --runtime "$PWD/my-runtime" run --rm --hostname box \
 #   --rootfs /var/lib/contain_lab/images/busybox/rootfs:O hostname
 # ```
 #
-# It prints `box`, and the process that called sethostname was yours. (`seccomp=unconfined`: Podman would ask for a filter
-# of system calls, too, and that is lab 17. `:O` lets the container write into a layer above the image.)
+# It prints `box`, and the process that called sethostname was yours. (`:O` lets the container write into a layer above the
+# image. Podman asks for a filter of system calls, too, and gets ours: that is lab 17.)
 
 # %% id="export" kind="Run" tags=["nbval-ignore-output"]
 # !contain-lab export my_runtime -o ./my-runtime

@@ -1,7 +1,7 @@
 """The scenario `start`: a container from one bundle, from the first command or call to the removal of the last trace.
 
-The bundle is the busybox image with `true`, the default spec's namespaces, mounts, masked paths and capabilities, no
-seccomp, and limits of devices and processes. Its config.json is written once, for all.
+The bundle is the busybox image with `true`, the default spec's namespaces, mounts, masked paths, capabilities
+and filter of system calls, and limits of devices and processes. Its config.json is written once, for all.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 
-from contain_lab import capabilities, cgroups, files, image, spec
+from contain_lab import capabilities, cgroups, files, image, seccomp, spec
 from contain_lab.bench import conditions
 from contain_lab.bench.contestant import CALL, RUN, VERBS, Call, Commands, Contestant, without_controllers
 from contain_lab.bench.playground import playground
@@ -108,6 +108,7 @@ def make_bundle(folder: str) -> Config:
     config = spec.default(["true"], image.find("busybox").rootfs, "bench", capabilities.DEFAULT, ("PATH=/bin",))
     config["ociVersion"] = COMMON_VERSION
     config["root"]["readonly"] = True  # it is the image itself
+    config["linux"]["seccomp"] = seccomp.default_profile(capabilities.DEFAULT)
     config["linux"]["cgroupsPath"] = f"/{os.path.basename(folder)}"
     config["linux"]["resources"] = {"pids": {"limit": 100}, "devices": [
         {"allow": False, "access": "rwm"}, {"allow": True, "type": "c", "major": 1, "minor": 3, "access": "rwm"}]}

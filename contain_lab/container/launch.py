@@ -17,7 +17,7 @@ import select
 
 from contain_lab import cgroups, steps, syscalls
 from contain_lab.container import state
-from contain_lab.container.plan import CONSOLE, FIFO, GROUPS, LOCK, PARENT
+from contain_lab.container.plan import CONSOLE, FIFO, FILTER, GROUPS, LOCK, PARENT
 from contain_lab.errors import ContainLabError, StepFailed, explain
 
 TYPE_CHECKING = False
@@ -91,6 +91,7 @@ def launch(plan: "Plan", done: "list[Row]", loop: Loop, terminal: int = -1, held
     served. terminal: the socket that the master end of a terminal goes to. held: the child stays there until the
     caller lets it `go_on`. Errors: StepFailed and its kin.
     """
+    program = plan.program()  # what is wrong with a profile is said before anything is made
     run_here(plan.before[:1], done)
     state.write_planned(plan.folder, plan.rows())
     run_here(plan.before[1:], done)
@@ -102,7 +103,7 @@ def launch(plan: "Plan", done: "list[Row]", loop: Loop, terminal: int = -1, held
         os.close(up)
         os.close(down)  # so that a parent that goes away is heard
         run_child(plan, tell, hear, {PARENT: parent, CONSOLE: terminal, FIFO: fifo if plan.waits else -1,
-                                     LOCK: state.held[plan.folder]})
+                                     LOCK: state.held[plan.folder], FILTER: program})
     for handle in (tell, hear, fifo):
         os.close(handle)
     child = Child(pid, up, down)

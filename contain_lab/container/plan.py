@@ -4,7 +4,7 @@ The order is the labs' order, except where the kernel wants another: the groups 
 namespace is made and before anything shows them; what needs privileges comes before they are given up.
 """
 
-from contain_lab import capabilities, cgroups, rootfs, spec, syscalls
+from contain_lab import capabilities, cgroups, files, rootfs, seccomp, spec, syscalls
 from contain_lab.container import console, process, state
 from contain_lab.errors import InvalidConfig
 from contain_lab.namespaces import cgroup, enter, ipc, mount, net, pid, sysctl, uts
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from contain_lab.spec import Config
     from contain_lab.steps import Row
 
-FIFO, LOCK, CONSOLE, PARENT, GROUPS = map(Later, ("FIFO", "LOCK", "CONSOLE", "PARENT", "GROUPS"))
+FIFO, LOCK, CONSOLE, PARENT, GROUPS, FILTER = map(Later, ("FIFO", "LOCK", "CONSOLE", "PARENT", "GROUPS", "FILTER"))
 OWN_MOUNTS = {"proc": "mount_proc", "sysfs": "mount_sysfs"}
 NODES = {"uts": (uts, "unshare_uts"), "ipc": (ipc, "unshare_ipc"), "mount": (mount, "unshare_mount"),
          "network": (net, "unshare_net"), "cgroup": (cgroup, "unshare_cgroup")}
@@ -44,6 +44,11 @@ class Plan:
     def rows(self) -> "list[Row]":
         """All of them, in order."""
         return [*self.before, self.clone, *self.beside, *self.alone, *self.inside]
+
+    def program(self) -> bytes:
+        """What FILTER stands for: the filter of system calls, compiled or from the folder where they are kept."""
+        profile = spec.part(self.config, "linux.seccomp")
+        return seccomp.cached(profile, f"{files.data_dir()}/seccomp") if profile else b""
 
 
 # ---- the parent's
@@ -201,6 +206,7 @@ def privilege_rows(config: "Config") -> "Iterator[Row]":
     sets = {name: tuple(asked.get(name) or ()) for name in spec.NAMED_CAPABILITIES}
     for names in sets.values():
         capabilities.mask(names)
+    yield from filter_rows(config, last=False)
     yield capabilities, "drop_bounding_set", (sets["bounding"], capabilities.last_capability())
     user = spec.part(config, "process.user") or {}
     uid, gid, groups = user.get("uid") or 0, user.get("gid") or 0, tuple(user.get("additionalGids") or ())
@@ -215,12 +221,21 @@ def privilege_rows(config: "Config") -> "Iterator[Row]":
         yield capabilities, "set_no_new_privs", ()
 
 
+def filter_rows(config: "Config", last: bool) -> "Iterator[Row]":
+    """The filter of system calls: at the end; without no_new_privs, while there is CAP_SYS_ADMIN to load it."""
+    profile = spec.part(config, "linux.seccomp")
+    if profile and bool(spec.part(config, "process.noNewPrivileges")) == last:
+        yield process, "hold_trampoline", ()
+        yield seccomp, "load_seccomp_filter", (FILTER, seccomp.filter_flags(profile))
+
+
 def last_rows(plan: Plan) -> "Iterator[Row]":
     """The program: found now, executed when it is started."""
     args, env = tuple(plan.config["process"]["args"]), tuple(plan.config["process"].get("env") or ())
     path = next((entry[5:] for entry in env if entry.startswith("PATH=")), DEFAULT_PATH)
     yield process, "find_program", (args[0], path)
     yield process, "close_descriptors", (3,)
+    yield from filter_rows(plan.config, last=True)
     if plan.waits:
         yield pid, "outlive_parent", ()
     yield process, "execute", (args, env, path, FIFO, LOCK)

@@ -63,14 +63,23 @@ def close_descriptors(first: int) -> None:
     syscalls.close_range(first, 2**32 - 1, syscalls.CLOSE_RANGE_CLOEXEC)
 
 
+def hold_trampoline() -> None:
+    """Have the waiting program at hand before a filter forbids to make it."""
+    trampoline.held = trampoline.open_sealed()
+
+
 def execute(args: tuple[str, ...], env: tuple[str, ...], path: str, start: int, lock: int) -> None:
     """Become the user's program, once the container is started; what waits until then is no Python."""
     program = _find(args[0], path)
     for number in (SIGPIPE, SIGXFSZ):  # Python ignores them, and what is ignored stays so after execve
         signal(number, SIG_DFL)
-    waiting = fcntl.fcntl(trampoline.open_sealed(), fcntl.F_DUPFD_CLOEXEC, 10)
+    waiting = fcntl.fcntl(trampoline.held or trampoline.open_sealed(), fcntl.F_DUPFD_CLOEXEC, 10)
     start, lock = (fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, 10) if each >= 0 else each for each in (start, lock))
     for place, each in ((3, start), (4, lock)):
         if each >= 0:
             os.dup2(each, place)
-    os.execve(waiting, (trampoline.NAME, program, *args), dict(entry.partition("=")[::2] for entry in env))
+    words, settings = (trampoline.NAME, program, *args), dict(entry.partition("=")[::2] for entry in env)
+    try:
+        os.execve(waiting, words, settings)
+    except PermissionError:  # a filter that lets execve through, and not execveat
+        os.execve(f"/proc/self/fd/{waiting}", words, settings)

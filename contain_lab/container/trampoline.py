@@ -117,6 +117,9 @@ MFD_CLOEXEC, MFD_ALLOW_SEALING = 1, 2
 F_ADD_SEALS, ALL_SEALS = 1033, 0x1F  # seal, shrink, grow, write, future write
 
 
+held = 0  # a descriptor of it, where it was made before it is needed
+
+
 def program(machine: str) -> bytes:
     """The trampoline as an ELF file for a machine (as uname -m has it). Errors: Unsupported."""
     if machine not in MACHINES:

@@ -2,7 +2,7 @@
 
 import os
 
-from contain_lab import capabilities, cgroups, files, image, spec
+from contain_lab import capabilities, cgroups, files, image, seccomp, spec
 from contain_lab.container.plan import Plan
 from contain_lab.errors import ContainLabError, NotFound, UsageError
 
@@ -36,6 +36,7 @@ def prepare(image_name: str, command: list[str], hostname: str = "", terminal: b
                           settings.get("WorkingDir") or "/", terminal)
     if controlled:
         config["linux"]["resources"]["devices"] = [{"allow": False, "access": "rwm"}]
+    config["linux"]["seccomp"] = seccomp.default_profile(kept)
     if sysctls:
         config["linux"]["sysctl"] = dict(map(parameter, sysctls))
     overlay = None if is_folder else (found.rootfs, layer)

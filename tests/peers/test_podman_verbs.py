@@ -12,7 +12,7 @@ from contain_lab import image
 pytestmark = pytest.mark.needs("root", "podman", "image busybox")
 ROOT = Path(__file__).resolve().parents[2]
 WORLD = ROOT / "tests/peers/podman_world.sh"
-OPTIONS = "--security-opt=seccomp=unconfined --cgroup-parent="
+OPTIONS = "--cgroup-parent="
 Shell = Callable[[str], str]
 
 

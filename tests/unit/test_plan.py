@@ -66,6 +66,8 @@ ADDED = [
     ("process.user", {"umask": 0}, ["process.set_umask"]),
     ("root.readonly", True, ["rootfs.make_root_readonly"]),
     ("linux.sysctl", {"net.ipv4.ip_forward": "1"}, ["sysctl.set_sysctl"]),
+    ("linux.seccomp", {"defaultAction": "SCMP_ACT_ALLOW"},
+     ["process.hold_trampoline", "seccomp.load_seccomp_filter"]),
     ("linux.maskedPaths", None, ["-rootfs.mask_path"]),
     ("linux.readonlyPaths", [], ["-rootfs.make_path_readonly"]),
     ("linux.resources", {"pids": {"limit": 3}},

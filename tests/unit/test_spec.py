@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -20,6 +21,14 @@ def config() -> Config:
     return make_config()
 
 
+@pytest.fixture(autouse=True, scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Compiled filters are kept in a folder of the test."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CONTAIN_LAB_DATA", str(tmp_path_factory.mktemp("data")))
+        yield
+
+
 def make_config() -> Config:
     """A config that asks for all that the runtime does."""
     made = spec.default(["sh", "-c", "true"], "rootfs", "web", ("CAP_CHOWN", "CAP_KILL"), ("PATH=/bin",))
@@ -30,6 +39,9 @@ def make_config() -> Config:
                            user={"uid": 1, "gid": 2, "umask": 0o22, "additionalGids": [3]})
     made["mounts"].append({"destination": "/data", "type": "bind", "source": "/srv", "options": ["rbind", "rslave"]})
     made["linux"].update(
+        seccomp={"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86"], "flags": [],
+                 "syscalls": [{"names": ["mkdir"], "action": "SCMP_ACT_ERRNO", "errnoRet": 28,
+                               "args": [{"index": 1, "value": 2, "valueTwo": 3, "op": "SCMP_CMP_EQ"}]}]},
         cgroupsPath="/a/b", sysctl={"net.ipv4.ip_forward": "1"}, rootfsPropagation="rprivate",
         devices=[{"path": "/dev/fuse", "type": "c", "major": 10, "minor": 229, "fileMode": 0o666, "uid": 0, "gid": 0}],
         resources={"pids": {"limit": 5}, "devices": [{"allow": False, "access": "rwm"}]})
@@ -80,6 +92,8 @@ def test_the_default_and_the_full_config_are_valid(config):
     ("linux.devices.0.type", "x", "linux.devices[0].type: 'x' is none of c, u, b and p"),
     ("process.rlimits.0.type", None, "process.rlimits[0].type: missing"),
     ("process.rlimits.0.soft", None, "process.rlimits[0].soft: missing"),
+    ("linux.seccomp.syscalls.0.args.0.value", "2",
+     "linux.seccomp.syscalls[0].args[0].value: '2' where a whole number is due"),
     ("process.rlimits.0.hard", -1, "process.rlimits[0].hard: -1 is not between 0 and 2^64-1"),
 ])
 def test_what_is_wrong_is_named_with_its_place(config, path, value, message):
@@ -152,7 +166,9 @@ def test_a_changed_config_is_valid_or_an_error_of_ours(changes):
             else:
                 inner[place[-1]] = copy.deepcopy(value)
     with contextlib.suppress(ContainLabError):  # any other exception fails the test
-        assert Plan(spec.validate(config), "/root", "/state/x").rows()
+        plan = Plan(spec.validate(config), "/root", "/state/x")
+        assert plan.rows()
+        plan.program()
 
 
 def test_a_relative_root_is_relative_to_the_bundle(tmp_path, config):
