@@ -19,6 +19,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
                         help="IMAGE is the path of a root file system of your own; no layer is laid above it")
     parser.add_argument("--sysctl", action="append", default=[], metavar="NAME=VALUE",
                         help="a kernel parameter of its namespaces: kernel.msgmax=9000")
+    parser.add_argument("--netns", default="", metavar="PATH",
+                        help="name its network namespace by a new file while it runs, /run/netns/NAME for `ip -n NAME`")
     look = parser.add_argument_group("its steps")
     look.add_argument("--explain", action="store_true", help="print the steps that would run, and do nothing")
     look.add_argument("--trace", nargs="?", const="", metavar="FILE",
@@ -39,7 +41,7 @@ def main(options: argparse.Namespace) -> int:
     interactive = options.interactive or options.both or bool(options.broken)
     try:
         plan = engine.prepare(options.image, options.command, options.hostname, terminal, options.rootfs,
-                              tuple(options.sysctl))
+                              tuple(options.sysctl), options.netns)
         theirs = engine.change(plan, options.package.rstrip("/"), tuple(options.skip), tuple(options.fail),
                                options.broken)
         if options.package:

@@ -111,6 +111,7 @@ def launch(plan: "Plan", done: "list[Row]", loop: Loop, terminal: int = -1, held
     try:
         beside(plan, done, child, loop)
         wait_until(lambda: child.ready, child, loop)
+        run_here(plan.ready, done, {steps.PID: child.pid})
     except BaseException:
         child.kill()
         raise

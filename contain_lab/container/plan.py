@@ -25,14 +25,15 @@ NODES = {"uts": (uts, "unshare_uts"), "ipc": (ipc, "unshare_ipc"), "mount": (mou
 
 
 class Plan:
-    """The rows of a start, in five stretches: each is a list of rows.
+    """The rows of a start, in six stretches: each is a list of rows.
 
     before: the parent's, before there is a child; clone: the one that makes it; beside: the parent's, while the
-    child does `alone`; alone: the child's, before it is in its groups; inside: the child's, up to execve.
+    child does `alone`; alone: the child's, before it is in its groups; inside: the child's, up to execve; ready: the
+    parent's, when the child has done all but execve. netns: a path, where its network namespace gets a name.
     """
 
     def __init__(self, config: "Config", root: str, folder: str, overlay: "tuple[str, str] | None" = None,
-                 waits: bool = True) -> None:
+                 waits: bool = True, netns: str = "") -> None:
         self.config, self.root, self.folder, self.overlay, self.waits = config, root, folder, overlay, waits
         self.kinds = {entry["type"]: entry.get("path") or "" for entry in spec.part(config, "linux.namespaces") or []}
         self.before = list(before_rows(self))
@@ -40,10 +41,11 @@ class Plan:
         self.beside = list(group_rows(config, folder))
         self.alone = list(alone_rows(self))
         self.inside = list(inside_rows(self))
+        self.ready = [(net, "name_namespace", (PID, netns), (net, "forget_namespace", (netns,)))] if netns else []
 
     def rows(self) -> "list[Row]":
         """All of them, in order."""
-        return [*self.before, self.clone, *self.beside, *self.alone, *self.inside]
+        return [*self.before, self.clone, *self.beside, *self.alone, *self.inside[:-1], *self.ready, *self.inside[-1:]]
 
     def program(self) -> bytes:
         """What FILTER stands for: the filter of system calls, compiled or from the folder where they are kept."""

@@ -13,12 +13,13 @@ def runs_root() -> str:
 
 
 def prepare(image_name: str, command: list[str], hostname: str = "", terminal: bool = False,
-            is_folder: bool = False, sysctls: tuple[str, ...] = ()) -> Plan:
+            is_folder: bool = False, sysctls: tuple[str, ...] = (), netns: str = "") -> Plan:
     """The plan of a container: an image, a layer of its own above it, the default spec. Nothing is done yet.
 
     command: program and arguments; [] for the image's own; is_folder: image_name is the path of a root file system,
-    which the container writes into itself; sysctls: "NAME=VALUE", kernel parameters of its namespaces. Errors:
-    NotFound for the image, InvalidConfig for a parameter that would be the host's.
+    which the container writes into itself; sysctls: "NAME=VALUE", kernel parameters of its namespaces; netns: a
+    new file, by which its network namespace is named. Errors: NotFound for the image, UsageError, InvalidConfig for a
+    parameter that would be the host's.
     """
     if os.geteuid() != 0:
         raise ContainLabError("containers need privileges, and this is an ordinary user", "run as root, with sudo")
@@ -40,9 +41,18 @@ def prepare(image_name: str, command: list[str], hostname: str = "", terminal: b
     if sysctls:
         config["linux"]["sysctl"] = dict(map(parameter, sysctls))
     overlay = None if is_folder else (found.rootfs, layer)
-    plan = Plan(config, root, f"{runs_root()}/{name}", overlay, waits=False)
+    plan = Plan(config, root, f"{runs_root()}/{name}", overlay, waits=False, netns=name_of_network(netns))
     spec.validate(config)
     return plan
+
+
+def name_of_network(path: str) -> str:
+    """Where a network namespace gets its name, as a whole path. Errors: UsageError where no new file can be."""
+    if path and os.path.lexists(path):
+        raise UsageError(f"--netns {path}: it is there already", "take another name")
+    if path and not os.path.isdir(os.path.dirname(os.path.abspath(path))):
+        raise UsageError(f"--netns {path}: there is no such folder", f"mkdir -p {os.path.dirname(path)}")
+    return path and os.path.abspath(path)
 
 
 def own_folder(path: str) -> image.Image:

@@ -1,6 +1,7 @@
 """Network: links, addresses, routes, ports, firewall. man: network_namespaces(7), netdevice(7).
 
-A new network namespace has one link, the loopback, and it is down.
+A new network namespace has one link, the loopback, and it is down. It lives as long as a process is in it, or a file
+stands for it: a bind mount of /proc/PID/ns/net. `ip netns` looks for such files in /run/netns, CNI is given the path.
 """
 
 import fcntl
@@ -8,7 +9,7 @@ import os
 import struct
 
 from contain_lab import syscalls
-from contain_lab.syscalls import CLONE_NEWNET, IFF_UP, SIOCGIFFLAGS, SIOCSIFFLAGS
+from contain_lab.syscalls import CLONE_NEWNET, IFF_UP, MNT_DETACH, MS_BIND, SIOCGIFFLAGS, SIOCSIFFLAGS
 
 
 def unshare_net() -> None:
@@ -25,3 +26,21 @@ def bring_loopback_up() -> None:
     flags = struct.unpack("16sH14x", request)[1]
     fcntl.ioctl(link.fileno(), SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", flags | IFF_UP))
     os.close(link.detach())
+
+
+def name_namespace(pid: int, path: str) -> None:
+    """Give the network namespace of a process a name, a new file that keeps it when the process has gone."""
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444))
+    try:
+        syscalls.mount(f"/proc/{pid}/ns/net", path, None, MS_BIND)
+    except OSError:
+        os.unlink(path)
+        raise
+
+
+def forget_namespace(path: str) -> None:
+    """Take the name of a network namespace away, where there is one."""
+    if os.path.ismount(path):
+        syscalls.umount2(path, MNT_DETACH)
+    if os.path.exists(path):
+        os.unlink(path)

@@ -30,7 +30,7 @@ PROGRAM = ["sh", "-c", "true"]
 
 def prepare(how: str) -> Plan:
     """The plan of a default container, run from the image or created from a bundle."""
-    plan = engine.prepare("busybox", PROGRAM)
+    plan = engine.prepare("busybox", PROGRAM, netns=f"{STATE}/net")
     return Plan(oci_config(plan), plan.root, f"{OCI}/x") if how == "kill-create" else plan
 
 
@@ -104,16 +104,16 @@ def processes() -> list[int]:
 
 
 def left() -> list[str]:
-    """Processes, mounts, state directories, layers and groups, told by their kind."""
+    """Processes, mounts, state directories, layers, groups and the network's name, told by their kind."""
     runs = [name for root in (OCI, f"{STATE}/run") if os.path.isdir(root) for name in os.listdir(root)]
     layers = os.listdir(f"{DATA}/containers") if os.path.isdir(f"{DATA}/containers") else []
     names = {MARK, *SEEN, *layers, *runs}
     SEEN.update(names)
     with open("/proc/self/mountinfo") as file:
-        mounts = [line for line in file if STATE in line or DATA in line]
+        mounts = [line for line in file if (STATE in line or DATA in line) and f"{STATE}/net " not in line]
     found = [path for name in names if name != "x" for path in glob.glob(f"/sys/fs/cgroup/*/{name}")]
     return (["process"] * len(processes()) + ["mount"] * len(mounts) + ["state"] * len(runs) + ["layer"] * len(layers)
-            + ["group"] * len(found))
+            + ["group"] * len(found) + ["name"] * os.path.lexists(f"{STATE}/net"))
 
 
 SEEN: set[str] = set()
@@ -146,7 +146,7 @@ def places(how: str) -> Iterator[tuple[str, int, str]]:
     """(step, which of its calls, who is killed)."""
     plan = prepare(how)
     child = [steps.full_name(row[0], row[1]) for row in [*plan.alone, *plan.inside]]
-    here = [steps.full_name(row[0], row[1]) for row in [*plan.before, plan.clone, *plan.beside]]
+    here = [steps.full_name(row[0], row[1]) for row in [*plan.before, plan.clone, *plan.beside, *plan.ready]]
     if how in ("skip", "fail"):
         yield from ((name, 1, "self") for name in dict.fromkeys(here + child))
         return

@@ -4,6 +4,7 @@ import fcntl
 import os
 import signal
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,47 @@ def test_the_loopback_is_up():
         assert "127.0.0.1" not in Path(f"/proc/{child}/net/fib_trie").read_text()
     with apart(net.unshare_net, net.bring_loopback_up) as child:
         assert "127.0.0.1" in Path(f"/proc/{child}/net/fib_trie").read_text()
+
+
+@pytest.fixture
+def name():
+    """A path for the name of a network namespace, and no name there afterwards."""
+    with tempfile.TemporaryDirectory(prefix="cl-test-") as folder:
+        yield f"{folder}/net"
+        net.forget_namespace(f"{folder}/net")
+        assert os.listdir(folder) == []
+
+
+def test_a_name_stands_for_the_network_namespace_also_when_its_process_has_gone(name):
+    with apart(net.unshare_net, net.bring_loopback_up) as child:
+        net.name_namespace(child, name)
+        before = os.stat(f"/proc/{child}/ns/net")
+        assert os.path.samestat(os.stat(name), before)
+    with apart(lambda: enter.join_namespace(name, "network")) as guest:
+        assert os.path.samestat(os.stat(f"/proc/{guest}/ns/net"), before)
+        assert "127.0.0.1" in Path(f"/proc/{guest}/net/fib_trie").read_text()
+
+
+def test_a_name_that_is_taken_is_refused_and_left_as_it_is(name):
+    Path(name).write_text("mine")
+    with apart(net.unshare_net) as child, pytest.raises(FileExistsError):
+        net.name_namespace(child, name)
+    assert Path(name).read_text() == "mine"
+
+
+def test_the_name_of_a_process_that_is_not_there_is_refused_and_leaves_no_file(name):
+    with pytest.raises(OSError, match="No such file"):
+        net.name_namespace(2 ** 22 + 1, name)
+    assert not os.path.lexists(name)
+
+
+def test_a_name_is_forgotten_and_twice_is_no_error(name):
+    with apart(net.unshare_net) as child:
+        net.name_namespace(child, name)
+    for _ in range(2):
+        net.forget_namespace(name)
+        assert not os.path.lexists(name)
+    assert name not in Path("/proc/self/mountinfo").read_text()
 
 
 def test_a_namespace_is_entered():

@@ -8,6 +8,7 @@ import re
 import select
 import signal
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -298,6 +299,36 @@ def test_clean_takes_a_layer_that_has_lost_its_state_and_leaves_one_in_use(run):
     finally:
         os.rename(run.place / "aside", states / name)
     assert process.communicate("go on\n", timeout=10)[0] == "end\n"
+
+
+@pytest.fixture
+def name():
+    """A path for the name of a network namespace, not below the place of `run`: every process sees its mount."""
+    with tempfile.TemporaryDirectory(prefix="cl-test-") as folder:
+        yield Path(folder, "net")
+
+
+def test_a_network_namespace_has_its_name_while_the_container_runs(run, name):
+    process = run.begin("run", "-i", "--netns", str(name), "busybox", "sh", "-c",
+                        "readlink /proc/self/ns/net; read x", stdin=subprocess.PIPE)
+    assert process.stdout.readline() == f"net:[{name.stat().st_ino}]\n"
+    refused = run("--netns", str(name), "busybox", "true")
+    assert (refused.code, refused.err) == (125, f"contain-lab: --netns {name}: it is there already\n"
+                                                "hint: take another name\n")
+    process.communicate("go on\n", timeout=10)
+    assert not os.path.lexists(name)
+    assert run("--netns", "/nowhere/net", "busybox", "true").err.endswith("hint: mkdir -p /nowhere\n")
+
+
+def test_the_name_that_a_killed_run_leaves_is_swept(run, name):
+    process = run.begin("run", "--netns", str(name), "busybox", "sh", "-c", "echo ready; sleep 60")
+    assert process.stdout.readline() == "ready\n"
+    process.kill()
+    process.communicate()
+    until(lambda: run.processes() == [])
+    assert os.path.ismount(name)
+    assert run("busybox", "echo", "next").out == "next\n"
+    assert not os.path.lexists(name)
 
 
 # ---- many, and no room
