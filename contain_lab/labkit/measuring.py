@@ -67,6 +67,11 @@ def unshare_once() -> None:
     syscalls.unshare(syscalls.CLONE_NEWUTS)
 
 
+def unshare_ipc_once() -> None:
+    """A new IPC namespace; the one before it is freed."""
+    syscalls.unshare(syscalls.CLONE_NEWIPC)
+
+
 def name_once() -> None:
     """A host name."""
     syscalls.sethostname("measured")
@@ -79,6 +84,7 @@ def ask_pid() -> None:
 
 THINGS: dict[str, Callable[[], None]] = {
     "getppid": ask_pid, "sethostname": name_once, "unshare(CLONE_NEWUTS)": unshare_once,
+    "unshare(CLONE_NEWIPC)": unshare_ipc_once,
     "fork and wait": fork_and_wait, "fork, execve, wait": run_true,
 }
 

@@ -1,4 +1,4 @@
-"""In the wild: which namespaces another runtime makes, and in which order, as strace shows it.
+"""In the wild: what another runtime calls to start a container, and in which order, as strace shows it.
 
 The runtime gets a bundle: the busybox image's root file system, read-only, and the config.json that it writes
 itself with `spec`. It runs in a private mount namespace, where crun finds no hybrid control groups: it
@@ -13,13 +13,21 @@ import re
 import shutil
 import subprocess
 import tempfile
+from typing import Any
 
 from contain_lab import image
-from contain_lab.labkit.sentence import Sentence
+from contain_lab.labkit.sentence import Refused, Sentence
 
 PATH = "/usr/local/sbin:/usr/sbin:/sbin"
-CALLS = "unshare,setns,clone,clone3,sethostname,execve"
-WORTH = re.compile(r"CLONE_NEW|sethostname|execve\(\"(?!/proc/self)")
+PROGRAM = r"execve\(\"(?!/proc/self)"
+# what is shown: (the calls that strace writes down, the lines that are worth it, what config.json gets)
+SHOWN: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "names": ("unshare,setns,clone,clone3,sethostname,execve", f"CLONE_NEW|sethostname|{PROGRAM}", {}),
+    "parameters": ("unshare,setns,clone,clone3,openat,openat2,write,execve", f"CLONE_NEW|msgmax|\"9000\"|{PROGRAM}",
+                   {"sysctl": {"kernel.msgmax": "9000"}}),
+    "processes": ("unshare,setns,clone,clone3,fork,vfork,prctl,execve",
+                  rf"CLONE_(NEW|VFORK|PARENT\b)|SUBREAPER|SET_PDEATHSIG|{PROGRAM}", {}),
+}
 APART = """
 covered=/sys/fs/cgroup/unified/cgroup.controllers
 if [ -e $covered ]; then mount --bind /dev/null $covered; fi
@@ -27,39 +35,46 @@ exec strace -f -qq -o trace -e trace=$0 "$@"
 """
 
 
-def strace_runtime(name: str) -> Sentence:
-    """Run `hostname` in a container of this runtime under strace, and show the calls that its name took."""
+def strace_runtime(name: str, show: str = "names") -> Sentence:
+    """Run `hostname` in a container of this runtime under strace, and show some of its calls.
+
+    show: "names", "parameters" (it sets kernel.msgmax to 9000) or "processes". Errors: Refused for another word.
+    """
+    if show not in SHOWN:
+        raise Refused(f"strace_runtime: {show!r} is nothing to show", f"there are {', '.join(SHOWN)}")
     path = f"{os.environ.get('PATH', '')}:{PATH}"
     missing = [each for each in (name, "strace") if not shutil.which(each, path=path)]
     if missing:
         return Sentence(f"{' and '.join(missing)}: not on this machine (apt-get install {' '.join(missing)})")
     with tempfile.TemporaryDirectory(prefix="cl-wild-") as bundle:
-        return Sentence(_strace(shutil.which(name, path=path) or name, bundle))
+        return Sentence(_strace(shutil.which(name, path=path) or name, bundle, show))
 
 
-def _strace(runtime: str, bundle: str) -> str:
+def _strace(runtime: str, bundle: str, show: str) -> str:
     subprocess.run([runtime, "spec"], cwd=bundle, check=True, capture_output=True)
     with open(f"{bundle}/config.json", encoding="utf-8") as file:
         config = json.load(file)
     config["process"] |= {"args": ["hostname"], "terminal": False}
     root = {"path": image.find("busybox").rootfs, "readonly": True}
     config |= {"hostname": "box", "root": root}
+    calls, worth, settings = SHOWN[show]
+    config["linux"] |= settings
     with open(f"{bundle}/config.json", "w", encoding="utf-8") as file:
         json.dump(config, file)
-    words = ["unshare", "--mount", "sh", "-c", APART, CALLS, runtime, "run", os.path.basename(bundle)]
+    words = ["unshare", "--mount", "sh", "-c", APART, calls, runtime, "run", os.path.basename(bundle)]
     done = subprocess.run(words, cwd=bundle, capture_output=True, text=True, timeout=20, check=False)
     if done.returncode:
         said = (done.stderr or done.stdout).strip().splitlines()[-1]
         return f"{os.path.basename(runtime)} does not run here: {said}"
     with open(f"{bundle}/trace", encoding="utf-8") as file:
-        lines = _worth(file.read(), os.path.basename(bundle))
+        lines = _worth(file.read(), worth, os.path.basename(bundle))
     return "\n".join([f"the container printed: {done.stdout.strip()}", *lines])
 
 
-def _worth(trace: str, name: str) -> list[str]:
-    """The lines of a trace that are of namespaces and names, without what differs from run to run."""
-    noise = r", 0x[0-9a-f]+ /\* \d+ vars \*/|, NULL|child_stack=NULL, "
-    lines = [re.sub(noise, "", line).replace(name, "box") for line in _whole(trace) if WORTH.search(line)]
+def _worth(trace: str, worth: str, name: str) -> list[str]:
+    """The lines of a trace that are worth it, without what differs from run to run."""
+    noise = r", 0x[0-9a-f]+ /\* \d+ vars \*/|, NULL|child_stack=(NULL|0x[0-9a-f]+), "
+    lines = [re.sub(noise, "", line).replace(name, "box") for line in _whole(trace) if re.search(worth, line)]
     return [re.sub(r"= \d\d+$", "= PID", re.sub(r"\s+= ", " = ", line)) for line in lines]
 
 

@@ -117,6 +117,15 @@ def test_runc_unshares_names_and_executes_in_this_order():
     assert said == repr(wild.strace_runtime("runc"))    # nothing in it changes from run to run
 
 
+@pytest.mark.needs("runc", "strace")
+def test_runc_sets_a_parameter_after_the_namespaces_and_forks_twice():
+    parameters, processes = (repr(wild.strace_runtime("runc", show)) for show in ("parameters", "processes"))
+    assert parameters.index("CLONE_NEWIPC") < parameters.index("msgmax") < parameters.index('"9000"')
+    assert processes.count("CLONE_PARENT|SIGCHLD") == 2
+    with pytest.raises(Refused, match="'weather' is nothing to show"):
+        wild.strace_runtime("runc", "weather")
+
+
 def test_a_runtime_that_is_not_there_is_told():
     assert repr(wild.strace_runtime("no-such-runtime")).startswith("no-such-runtime: not on this machine")
 
@@ -126,5 +135,5 @@ def test_a_call_that_strace_cut_in_two_is_whole_again():
              '7 <... unshare resumed>)         = 0\n'
              '7 execve("/proc/self/exe", ["runc", "init"], 0xc00 /* 7 vars */) = 0\n'
              '7 clone(child_stack=NULL, flags=CLONE_NEWPID|SIGCHLD) = 4711\n7 write(1, "x", 1) = 1\n')
-    assert wild._worth(trace, "cl-wild-x") == [
+    assert wild._worth(trace, wild.SHOWN["names"][1], "cl-wild-x") == [
         'sethostname("other", 5) = 0', "unshare(CLONE_NEWUTS) = 0", "clone(flags=CLONE_NEWPID|SIGCHLD) = PID"]
