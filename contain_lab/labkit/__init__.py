@@ -20,6 +20,8 @@ NOTEBOOK = {
     "order": "puzzles",
     "background": "live",
     "show_namespaces": "namespace_table",
+    "mount_tree": "mount_picture",
+    "process_tree": "process_picture",
     "measure": "measuring",
     "strace_runtime": "wild",
     "clean_up": "leftovers",

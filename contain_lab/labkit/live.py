@@ -13,8 +13,8 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
+from contain_lab.labkit import processes
 from contain_lab.labkit.sentence import Refused
 
 SECONDS = 5.0
@@ -63,7 +63,7 @@ def _wait_for(run: subprocess.Popen[str], command: list[str]) -> int:
     name, end = os.path.basename(command[0])[:15], time.monotonic() + SECONDS
     while time.monotonic() < end:
         for pid in _inner(run.pid):
-            if _status(pid).get("Name") == name:
+            if processes.status(pid).get("Name") == name:
                 return pid
         if run.poll() is not None:
             said = run.communicate()[1].strip().removeprefix("contain-lab: ")
@@ -76,28 +76,9 @@ def _wait_for(run: subprocess.Popen[str], command: list[str]) -> int:
 
 def _inner(pid: int) -> list[int]:
     """The processes below one that are process 1 of a PID namespace below ours."""
-    here = len(_status(os.getpid())["NSpid"].split())
-    numbers = {each: _status(each).get("NSpid", "").split() for each in _below(pid)}
-    return [each for each, its in numbers.items() if len(its) > here and its[-1] == "1"]
-
-
-def _below(pid: int) -> list[int]:
-    """The processes that descend from one, nearest first."""
-    pids = [int(each.name) for each in Path("/proc").glob("[0-9]*")]
-    parents = {each: int(_status(each).get("PPid", "0")) for each in pids}
-    found = [pid]
-    for parent in found:
-        found += [child for child, its in parents.items() if its == parent]
-    return found[1:]
-
-
-def _status(pid: int) -> dict[str, str]:
-    """/proc/PID/status as a table, {} for a process that has gone. man: proc(5)."""
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except (FileNotFoundError, ProcessLookupError):
-        return {}
-    return {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    here = len(processes.numbers(processes.status(os.getpid())))
+    numbers = {each: processes.numbers(processes.status(each)) for each in processes.below(processes.everyone(), [pid])}
+    return [each for each, its in numbers.items() if len(its) > here and its[-1] == 1]
 
 
 # ---- the watcher

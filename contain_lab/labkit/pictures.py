@@ -1,6 +1,8 @@
 """Pictures as SVG with a text twin. A picture brings its own paper, for light and dark pages.
 
 Colour never says anything alone: what it says is written beside it, and in the twin. Sizes are in pixels.
+JupyterLab shows SVG as an image without a name and without links, so a picture comes as HTML: the drawing in
+the page, where a screen reader finds its title, and its words below it, folded.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ INK, FAINT, PAPER, EDGE = "#1b1f24", "#59636e", "#ffffff", "#c8ccd4"
 MINE, YOURS, OURS = "#0b6e4f", "#b35900", "#eef0f3"
 # fills on which INK is read well (contrast above 7); the first is for what is the host's
 SHADES = ("#e3e6ea", "#9ecbff", "#ffd479", "#a6e3a1", "#f5b8d0", "#cdb8f5")
+SMALLEST = 560    # narrower, and words are too small to be read
 SANS = "font-family='DejaVu Sans, Verdana, sans-serif'"
 MONO = "font-family='DejaVu Sans Mono, Menlo, monospace'"
 
@@ -26,14 +29,20 @@ class Picture:
         return self.text
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return {"image/svg+xml": self.svg, "text/plain": self.text}
+        return {"text/html": self.html(), "text/plain": self.text}
+
+    def html(self) -> str:
+        """The drawing, which a narrow window scrolls, and below it the same in words."""
+        return (f"<figure style='margin:4px 0;overflow-x:auto'>{self.svg}</figure>\n"
+                f"<details><summary>the same in words</summary><pre>{escape(self.text)}</pre></details>")
 
 
 def card(width: int, height: int, title: str, description: str, parts: list[str]) -> str:
     """A whole SVG: parts on a card, with title and description for screen readers."""
     inside = "\n".join(parts)
     return (f"<svg xmlns='http://www.w3.org/2000/svg' width='{width}' height='{height}' "
-            f"viewBox='0 0 {width} {height}' role='img' aria-label='{escape(title)}'>\n"
+            f"viewBox='0 0 {width} {height}' role='img' aria-label='{escape(title)}' "
+            f"style='max-width:100%;min-width:{min(width, SMALLEST)}px;height:auto'>\n"
             f"<title>{escape(title)}</title>\n<desc>{escape(description)}</desc>\n"
             f"{box(0.5, 0.5, width - 1, height - 1, PAPER, EDGE, 8)}\n{inside}\n</svg>")
 

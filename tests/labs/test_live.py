@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from contain_lab.labkit import host, lab, leftovers, live, measuring, wild
+from contain_lab.labkit import host, lab, leftovers, live, measuring, processes, wild
 from contain_lab.labkit.sentence import Refused
 
 pytestmark = pytest.mark.needs("root", "image busybox", "pid namespace")
@@ -40,7 +40,7 @@ def test_it_executes_the_command_and_has_two_numbers():
     try:
         with open(f"/proc/{box.pid}/cmdline") as file:
             assert file.read() == "sleep\x00600\x00"
-        assert live._status(box.pid)["NSpid"].split()[-1] == "1"
+        assert processes.numbers(processes.status(box.pid))[-1] == 1
         assert repr(box) == "a container, running: sleep 600"
         assert box in live.running()
     finally:

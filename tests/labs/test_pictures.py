@@ -101,7 +101,11 @@ def test_a_picture_has_title_description_and_a_text_twin():
     assert svg.get("role") == "img"
     assert svg.get("aria-label") == svg.findtext(f"{SVG}title") == "namespaces of processes"
     assert svg.findtext(f"{SVG}desc") == picture.text == str(picture)
-    assert picture._repr_mimebundle_() == {"image/svg+xml": picture.svg, "text/plain": picture.text}
+    assert picture._repr_mimebundle_() == {
+        "text/html": picture.html(), "text/plain": picture.text}
+    assert picture.svg in picture.html()
+    assert "<pre> " in picture.html()
+    assert "&lt;me&gt; &amp; co" in picture.html()
 
 
 def test_colours_can_be_read():
