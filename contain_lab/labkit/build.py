@@ -120,12 +120,17 @@ def told(step: Step, seen: dict[str, Any]) -> list[str]:
     result = f"returned {seen['returned']}, which nobody reads" if seen["returned"] else "came back"
     calls = seen["calls"][:3] + (["…"] if len(seen["calls"]) > 3 else [])
     before, after = seen["name_before"], seen["name_after"]
+    if seen["before"]:
+        what = [f"  {name + ':':11} {was}" + (f", then {now}" if now != was else ", unchanged")
+                for (name, was), (_, now) in zip(seen["before"], seen["after"], strict=True)]
+    else:
+        what = [f"  host name:  {before}, {'unchanged' if before == after else f'then {after}'}; outside: {seen['host']}"]
     changed = ", ".join(seen["changed"])
     return [
         f"{step.name}({shown(step.example)}) ran in a process of its own, and {result}",
         f"  calls:      {'; '.join(calls) or 'none of contain_lab.syscalls'}",
         f"  namespaces: {f'another one for {changed}' if changed else 'the same as before'}",
-        f"  host name:  {before}, {'unchanged' if before == after else f'then {after}'}; outside: {seen['host']}",
+        *what,
     ]
 
 

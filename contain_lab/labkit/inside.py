@@ -31,6 +31,8 @@ def be_init(scene: Scene, actor: "Actor", gate: int, report: int, out: int, told
             os._exit(1)
         rootfs.mount_proc("/", "/proc", ("ro", "nosuid", "nodev", "noexec"))
         syscalls.sethostname(HOST)
+        if scene.arrange:
+            scene.arrange()
         if scene.neighbour:
             start_neighbour(scene.neighbour)
         child = os.fork()

@@ -20,6 +20,7 @@ from contain_lab.labkit.sandbox import Failed, Sandbox
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import ModuleType
     from typing import Any
 
@@ -41,9 +42,10 @@ class Judge:
         self.boxes: list[Sandbox] = []
 
     def sandbox(self, *, apart: int = 0, neighbour: int = 0, actor: "Actor" = student.call_steps,
-                needed: tuple[str, ...] = ()) -> Sandbox:
+                needed: tuple[str, ...] = (), arrange: "Callable[[], None] | None" = None) -> Sandbox:
         """A sandbox in which a process waits to call the student's steps; see `student.Scene`."""
-        box = Sandbox(student.Scene(self.package, self.steps, apart, neighbour, needed), actor, self.seconds)
+        scene = student.Scene(self.package, self.steps, apart, neighbour, needed, arrange)
+        box = Sandbox(scene, actor, self.seconds)
         self.boxes.append(box)
         return box
 
@@ -98,8 +100,11 @@ def attempt(judge: Judge, topic: "ModuleType", step: str, args: "list[Any]") -> 
     """Call a step once, and tell what the kernel shows of it. Errors: Failed where it did not come back."""
     with judge.sandbox(**topic.SCENES.get(step, {})) as box:
         before, name = box.namespaces(box.student), box.hostname(box.student)
+        look = getattr(topic, "SHOWN", {}).get(step)  # what else this step changes, told in a sentence
+        seen = look(box) if look else None
         said = box.must(step, *args)
         after = box.namespaces(box.student)
         return {"calls": said["calls"], "returned": said["returned"], "name_before": name,
                 "name_after": box.hostname(box.student), "host": box.hostname(box.init),
+                "before": seen, "after": look(box) if look else None,
                 "changed": [kind for kind in before if before[kind] != after[kind]]}
