@@ -22,6 +22,8 @@ NOTEBOOK = {
     "show_namespaces": "namespace_table",
     "mount_tree": "mount_picture",
     "process_tree": "process_picture",
+    "id_maps": "id_map_picture",
+    "timeline": "timeline_picture",
     "measure": "measuring",
     "strace_runtime": "wild",
     "clean_up": "leftovers",

@@ -7,6 +7,7 @@ the page, where a screen reader finds its title, and its words below it, folded.
 
 from __future__ import annotations
 
+import re
 from html import escape
 from typing import Any
 
@@ -32,16 +33,24 @@ class Picture:
         return {"text/html": self.html(), "text/plain": self.text}
 
     def html(self) -> str:
-        """The drawing, which a narrow window scrolls, and below it the same in words."""
+        """The drawing, which a narrow window scrolls, and below it the same in words, manual pages as links."""
+        words = re.sub(r"\b[a-z]\w+\(\d\)", lambda found: f"<a href='{manual(found[0])}' target='_blank' "
+                       f"rel='noopener'>{found[0]}</a>", escape(self.text))
         return (f"<figure style='margin:4px 0;overflow-x:auto'>{self.svg}</figure>\n"
-                f"<details><summary>the same in words</summary><pre>{escape(self.text)}</pre></details>")
+                f"<details><summary>the same in words</summary><pre>{words}</pre></details>")
 
 
-def card(width: int, height: int, title: str, description: str, parts: list[str]) -> str:
-    """A whole SVG: parts on a card, with title and description for screen readers."""
+def manual(page: str) -> str:
+    """Where the web has a manual page: "mount(2)"."""
+    name, _, section = page.rstrip(")").partition("(")
+    return f"https://man7.org/linux/man-pages/man{section}/{name}.{section}.html"
+
+
+def card(width: int, height: int, title: str, description: str, parts: list[str], role: str = "img") -> str:
+    """A whole SVG: parts on a card, with title and description for screen readers; role: "group" if it holds links."""
     inside = "\n".join(parts)
     return (f"<svg xmlns='http://www.w3.org/2000/svg' width='{width}' height='{height}' "
-            f"viewBox='0 0 {width} {height}' role='img' aria-label='{escape(title)}' "
+            f"viewBox='0 0 {width} {height}' role='{role}' aria-label='{escape(title)}' "
             f"style='max-width:100%;min-width:{min(width, SMALLEST)}px;height:auto'>\n"
             f"<title>{escape(title)}</title>\n<desc>{escape(description)}</desc>\n"
             f"{box(0.5, 0.5, width - 1, height - 1, PAPER, EDGE, 8)}\n{inside}\n</svg>")
