@@ -28,7 +28,7 @@ FSOPEN_CLOEXEC, FSMOUNT_CLOEXEC = 1, 1
 FSCONFIG_SET_FLAG, FSCONFIG_SET_STRING, FSCONFIG_CMD_CREATE = 0, 1, 6
 MOUNT_ATTR_RDONLY, MOUNT_ATTR_NOSUID, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC = 1, 2, 4, 8
 MOUNT_ATTR_NOATIME, MOUNT_ATTR_STRICTATIME, MOUNT_ATTR_NODIRATIME = 0x10, 0x20, 0x80
-MOUNT_ATTR__ATIME, MOUNT_ATTR_NOSYMFOLLOW = 0x70, 0x200000
+MOUNT_ATTR__ATIME, MOUNT_ATTR_IDMAP, MOUNT_ATTR_NOSYMFOLLOW = 0x70, 0x100000, 0x200000
 
 RESOLVE_NO_XDEV, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, RESOLVE_BENEATH, RESOLVE_IN_ROOT = 1, 2, 4, 8, 16
 RESOLVE_IN_ROOT_SAFELY = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS
@@ -275,9 +275,12 @@ def fsmount(fd: int, attributes: int = 0, flags: int = FSMOUNT_CLOEXEC) -> int:
     return _call("fsmount", fd, flags, attributes)
 
 
-def mount_setattr(fd: int, flags: int, set: int, clear: int = 0, propagation: int = 0) -> None:
-    """Change the attributes of a mount; flags AT_RECURSIVE: of all below it too. man: mount_setattr(2)."""
-    attributes = (_Word64 * 4)(set, clear, propagation, 0)
+def mount_setattr(fd: int, flags: int, set: int, clear: int = 0, propagation: int = 0, userns: int = 0) -> None:
+    """Change the attributes of a mount; flags AT_RECURSIVE: of all below it too. man: mount_setattr(2).
+
+    userns: for MOUNT_ATTR_IDMAP, a descriptor of the user namespace whose id maps it gets.
+    """
+    attributes = (_Word64 * 4)(set, clear, propagation, userns)
     _call("mount_setattr", fd, "", flags | AT_EMPTY_PATH, attributes, 32)
 
 

@@ -6,9 +6,9 @@ imported there is here. Nothing of the student's is loaded in these processes; s
 
 import os
 
-from contain_lab import rootfs, syscalls
+from contain_lab import syscalls
 from contain_lab.errors import ContainLabError, explain
-from contain_lab.labkit import student
+from contain_lab.labkit import sandbox_ids, sandbox_mounts, student
 from contain_lab.labkit.student import Scene
 
 TYPE_CHECKING = False
@@ -29,7 +29,9 @@ def be_init(scene: Scene, actor: "Actor", gate: int, report: int, out: int, told
         syscalls.prctl(syscalls.PR_SET_PDEATHSIG, 9)
         if os.read(gate, 1) != b"\n":
             os._exit(1)
-        rootfs.mount_proc("/", "/proc", ("ro", "nosuid", "nodev", "noexec"))
+        sandbox_ids.become_root()
+        syscalls.prctl(syscalls.PR_SET_PDEATHSIG, 9)  # a change of ids has cleared it
+        sandbox_mounts.settle()
         syscalls.sethostname(HOST)
         if scene.arrange:
             scene.arrange()
@@ -81,7 +83,8 @@ def start_neighbour(flags: int) -> None:
     hear, say = os.pipe()
     if os.fork() == 0:
         syscalls.unshare(flags)
-        syscalls.sethostname(NEIGHBOUR)
+        if flags & syscalls.CLONE_NEWUTS:
+            syscalls.sethostname(NEIGHBOUR)
         os.write(say, b"r")
         syscalls.close_range(0, 2**32 - 1)
         while True:

@@ -62,8 +62,6 @@ def config_of(hostname: str) -> "Config":
     kept = tuple(name for name in capabilities.DEFAULT if name != "CAP_MKNOD")
     config = spec.default(PROGRAM, "root", hostname, kept)
     for mount in config["mounts"]:
-        if mount["destination"] == "/proc":
-            mount["options"].append("ro")
-        elif mount["destination"] == "/dev":
+        if mount["destination"] == "/dev":
             mount.update(type="bind", source="/dev", options=["rbind"])
     return spec.validate(config)

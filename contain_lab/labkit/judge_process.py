@@ -15,7 +15,7 @@ import sys
 
 from contain_lab import files, syscalls
 from contain_lab.errors import ContainLabError, explain
-from contain_lab.labkit import student
+from contain_lab.labkit import sandbox_ids, student
 from contain_lab.labkit.sandbox import Failed, Sandbox
 
 TYPE_CHECKING = False
@@ -66,8 +66,9 @@ def main() -> None:
     syscalls.prctl(syscalls.PR_SET_PDEATHSIG, SIGTERM)
     signal(SIGTERM, stop)
     request = files.parse_json(sys.stdin.read(), "request")
+    sys.path.extend(request["path"])
+    os.umask(0o022)
     if os.getppid() == request["parent"]:
-        sys.path.extend(request["path"])
         os.write(1, files.dump_json(answer(request)).encode() + b"\n")
 
 
@@ -84,6 +85,7 @@ def answer(request: "dict[str, Any]") -> "dict[str, Any]":
     topic = __import__(f"contain_lab.labkit.checks.{request['check'].partition('.')[0]}", fromlist=["_"])
     judge = Judge(request["package"], request["steps"], request["seed"], request["seconds"])
     try:
+        sandbox_ids.stand_apart()
         if request.get("step"):
             values = attempt(judge, topic, request["step"], request["args"])
         else:

@@ -8,11 +8,9 @@ man: user_namespaces(7), mount_namespaces(7), pid_namespaces(7), mount_setattr(2
         └ student        loads my_runtime, calls a step when it is told to, and stops on a pipe
 
 Invariants:
-- The mounts are made ready by the judge: all read-only and without devices, with an own /tmp, /run and /dev. They
-  are then copied into the mount namespace of another user namespace, and the kernel locks what it copies there:
-  root in the sandbox can neither make them writable nor take them away (mount_namespaces(7), restrictions).
-- Root of the sandbox has its capabilities over the sandbox's namespaces alone. Its uid is still the machine's 0,
-  which may write many files of /proc: therefore even the sandbox's own /proc is read-only.
+- The root holds what a step may see, and nothing else of the machine; it is read-only, and locked (`sandbox_mounts`).
+- Root of the sandbox is nobody on the machine (`sandbox_ids`): it has its capabilities over the sandbox's namespaces
+  alone, and in /proc it may write what belongs to these, and nothing else.
 - What a check believes comes from /proc/PID and setns(2) here. What the student's process says (returned, raised,
   printed) is text to be shown.
 - All ends with init: the judge kills it, the kernel kills the rest; if the judge dies, the kernel kills init.
@@ -20,13 +18,13 @@ Invariants:
 
 import os
 import select
+import sys
 import time
 
 from contain_lab import files, syscalls
 from contain_lab.errors import ContainLabError
-from contain_lab.labkit import inside, student
+from contain_lab.labkit import inside, sandbox_ids, sandbox_mounts, student
 from contain_lab.labkit.sandbox_group import Group, sweep
-from contain_lab.labkit.sandbox_mounts import cover_sources, make_mounts
 from contain_lab.syscalls import (
     CLONE_NEWCGROUP,
     CLONE_NEWIPC,
@@ -46,6 +44,7 @@ OUTPUT = 64 * 1024  # bytes that are kept of what a step prints
 LINE = 256 * 1024  # bytes of one answer of the student's process
 ALL = (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWCGROUP)
 SIGKILL = 9
+
 
 
 class Failed(Exception):
@@ -89,18 +88,18 @@ class Sandbox:
     # ---- making it
 
     def _make(self, *ends: int) -> None:
-        own, folder = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC), os.getcwd()
-        for module in self.scene.steps.values():
+        modules = tuple(self.scene.steps.values())
+        for module in modules:
             __import__(module)  # now, for in the sandbox its source is empty
-        make_mounts(self.scene.needed)
-        cover_sources(tuple(self.scene.steps.values()), student.PLACE)
+        covered = (*sandbox_mounts.sources(modules, student.PLACE), f"{student.PLACE}/contain_lab/labkit/checks")
+        packages = (path for path in sys.path if path.endswith("-packages"))
+        seen = (f"{student.PLACE}/contain_lab", sys.base_prefix, *packages, *self.scene.needed)
+        sandbox_mounts.raise_root(self.scene.package, seen, covered)
         self.init = syscalls.clone3(ALL)
         if self.init == 0:
             inside.be_init(self.scene, self.actor, *ends)
         self.init_fd = os.pidfd_open(self.init)
-        syscalls.setns(own, CLONE_NEWNS)
-        os.chdir(folder)
-        os.close(own)
+        sandbox_mounts.drop_root()
         for handle in self.ends:
             os.close(handle)
         self.ends = ()
@@ -108,17 +107,11 @@ class Sandbox:
         for handle in self.open:
             os.set_blocking(handle, False)
             self.poll.register(handle, select.POLLIN)
-        self._map_ids()
+        sandbox_ids.map_ids(self.init)
         sweep()
         self.group.take(self.init)
         os.write(self.gate, b"\n")
         self._meet()
-
-    def _map_ids(self) -> None:
-        """The ids of the sandbox are those of the machine: the student's files keep their owners."""
-        for name in ("uid_map", "gid_map"):
-            ranges = [line.split() for line in files.get(f"/proc/self/{name}").splitlines()]
-            files.put(f"/proc/{self.init}/{name}", "\n".join(f"{first} {first} {count}" for first, _, count in ranges))
 
     def _meet(self) -> None:
         """Wait until the student's process stands at the gate, before it has read a line of the student's."""

@@ -31,14 +31,14 @@ class Scene:
 
     package: the folder of the student's files; steps: {name: module of ours}; replaced: those of them that must be
     the student's, so that ours raise; apart: CLONE_NEW flags that its process unshares before any step;
-    neighbour: flags of a second process in namespaces of its own, 0 for none; needed: paths that must be seen;
+    neighbour: flags of a second process in namespaces of its own, 0 for none; needed: other paths that must be seen;
     arrange: makes what else stands in the sandbox, called by its first process before the others are there.
     """
 
     def __init__(self, package: str, steps: dict[str, str], apart: int = 0, neighbour: int = 0,
                  needed: tuple[str, ...] = (), arrange: "Callable[[], None] | None" = None) -> None:
         self.package, self.steps, self.apart, self.neighbour = package, steps, apart, neighbour
-        self.needed, self.arrange = (package, PLACE, *needed), arrange
+        self.needed, self.arrange = needed, arrange
 
 
 class Borrowed(ContainLabError):

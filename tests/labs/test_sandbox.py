@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ from contain_lab.labkit import host, judge, sandbox_group
 from contain_lab.labkit.verdict import PARTS, Verdict
 
 pytestmark = pytest.mark.needs("root")
+ROOT = Path(__file__).resolve().parents[2]
 CANARY = "/etc/contain_lab-canary"    # never there
 
 # name: (the body of set_hostname, the id of what is said, and what stands in the message)
@@ -45,17 +47,29 @@ WORST = {
     "writes_to_etc": (f"open('{CANARY}', 'a').write('harm')", "raised", "EROFS"),
     "remounts_writable": ("syscalls.mount(None, '/', None, syscalls.MS_REMOUNT | syscalls.MS_BIND)", "raised",
                           "EPERM"),
-    "writes_core_pattern": ("open('/proc/sys/kernel/core_pattern', 'w').write('x')", "raised", "EROFS"),
+    "clears_readonly": ("place = os.open('/usr', os.O_PATH)\nsyscalls.mount_setattr(place, 0, 0, 1)", "raised", "EPERM"),
+    "writes_core_pattern": ("open('/proc/sys/kernel/core_pattern', 'w').write('x')", "raised", "EACCES"),
+    "writes_to_a_proc_of_its_own": ("syscalls.mount('proc', '/tmp', 'proc', 0)\n"
+                                    "open('/tmp/sys/kernel/core_pattern', 'w').write('x')", "raised", "EACCES"),
     "writes_under_proc": ("syscalls.umount2('/proc', 2)\nopen('/proc/sys/vm/swappiness', 'w').write('7')", "raised",
-                          "EROFS"),
-    "mounts_a_writable_proc": ("syscalls.mount('proc', '/tmp', 'proc', 0)", "raised", "EPERM"),
+                          "ENOENT"),
+    "drops_caches": ("open('/proc/sys/vm/drop_caches', 'w').write('1')", "raised", "EACCES"),
+    "reads_of_kernel_memory": ("open('/proc/slabinfo').read(1)", "raised", "EACCES"),
+    "reads_passwords": ("open('/etc/shadow').read()", "raised", "EACCES"),
+    "reads_solutions": (f"os.listdir({str(ROOT / 'solutions')!r})", "raised", "ENOENT"),
+    "reads_checks": ("open(f'{OURS}/labkit/checks/uts.py')", "raised", "ENOENT"),
+    "uncovers_the_solution": ("syscalls.umount2(f'{OURS}/namespaces/uts.py', 2)", "raised", "EINVAL"),
+    "reads_home": ("os.listdir('/root')", "raised", "ENOENT"),
     "opens_a_disk": ("for name in open('/proc/partitions').read().split()[7::4]: os.open(f'/dev/{name}', os.O_RDWR)\n"
                      "os.open('/dev/vda', os.O_RDWR)", "raised", "ENOENT"),
-    "looks_into_the_machine": ("syscalls.umount2('/proc', 2)\nos.listdir('/proc/1/root')", "raised", "EACCES"),
+    "looks_under_proc": ("syscalls.umount2('/proc', 2)\nos.listdir('/proc/1')", "raised", "ENOENT"),
+    "looks_out_of_init": ("os.listdir('/proc/1/root/root')", "raised", "ENOENT"),
+    "calls_the_machine": ("socket.socket(socket.AF_UNIX).connect('\\0contain_lab-canary')", "raised", "ECONNREFUSED"),
+    "calls_the_machine_by_path": ("socket.socket(socket.AF_UNIX).connect(SOCKET)", "raised", "ENOENT"),
     "reaches_for_the_network": ("socket.socket(socket.AF_INET).connect(('127.0.0.1', 22))", "raised", "ENETUNREACH"),
     "makes_a_device": ("os.mknod('/tmp/disk', 0o60600, os.makedev(254, 0))", "raised", "EPERM"),
     "removes_files": ("os.remove(__file__)", "raised", "EROFS"),
-    "writes_to_my_runtime": ("open(__file__, 'a').write('harm')", "raised", "EROFS"),
+    "writes_to_my_runtime": ("open(__file__, 'a').write('harm')", "raised", "EACCES"),
     "fills_memory": ("hoard = [b'x' * (64 << 20) for _ in range(48)]", "memory"),
     "closes_all_descriptors": ("os.closerange(0, 65536)", "closed"),
     "executes": ("os.execv('/bin/sleep', ['sleep', '987'])", "executed"),
@@ -73,6 +87,32 @@ WORST = {
     "borrows": ("from contain_lab.namespaces import uts\nuts.set_hostname(name)", "borrowed"),
 }
 
+# what root of a user namespace may do in it, and labs need: name: the body of set_hostname, before it sets the name
+ALLOWED = {
+    "sysctl_of_ipc": "open('/proc/sys/kernel/msgmax', 'w').write('4096')\n"
+                     "open('/proc/sys/fs/mqueue/msg_max', 'w').write('11')",
+    "sysctl_of_net": "open('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'w').write('80')",
+    "sysctl_of_a_private_proc": "from contain_lab.namespaces import sysctl\nsysctl.set_sysctl('kernel.shmmni', '99')",
+    "proc_of_a_pid_namespace": "child = syscalls.clone3(syscalls.CLONE_NEWPID | syscalls.CLONE_NEWNS)\n"
+                               "if child == 0:\n    syscalls.mount('proc', '/proc', 'proc', 0)\n"
+                               "    os._exit(os.listdir('/proc').count('2'))\n"
+                               "assert os.waitpid(child, 0)[1] == 0",
+    "sysfs_of_a_network": "syscalls.unshare(syscalls.CLONE_NEWNET)\n"
+                          "syscalls.mount('sysfs', '/sys', 'sysfs', syscalls.MS_RDONLY)\n"
+                          "assert os.listdir('/sys/class/net') == ['lo']",
+    "id_maps_of_a_child": "(hear, say), (go, on) = os.pipe(), os.pipe()\nchild = os.fork()\nif child == 0:\n"
+                          "    syscalls.unshare(syscalls.CLONE_NEWUSER)\n    os.write(say, b'r')\n    os.read(go, 1)\n"
+                          "    os.setresuid(7, 7, 7)\n    os._exit(0)\nos.read(hear, 1)\n"
+                          "open(f'/proc/{child}/setgroups', 'w').write('deny')\n"
+                          "open(f'/proc/{child}/uid_map', 'w').write('0 1000 10')\n"
+                          "open(f'/proc/{child}/gid_map', 'w').write('0 1000 10')\nos.write(on, b'g')\n"
+                          "assert os.waitpid(child, 0)[1] == 0",
+    "nodes_of_dev": "found = [name for name in os.listdir('/dev') if not os.path.islink(f'/dev/{name}')]\n"
+                    "assert sorted(found) == ['full', 'null', 'random', 'shm', 'tty', 'urandom', 'zero'], found\n"
+                    "open('/run/null', 'w').close()\nsyscalls.mount('/dev/null', '/run/null', None, syscalls.MS_BIND)\n"
+                    "os.write(os.open('/run/null', os.O_WRONLY), b'x')\nassert open('/run/null').read() == ''",
+}
+
 
 def write(folder: Path, body: str) -> Path:
     """my_runtime with a set_hostname of this body."""
@@ -80,7 +120,8 @@ def write(folder: Path, body: str) -> Path:
     package.mkdir(exist_ok=True)
     lines = "\n".join(f"    {line}" for line in body.split("\n"))
     (package / "namespaces.py").write_text(
-        "import os, signal, socket, sys, time\n\nfrom contain_lab import syscalls\n\n\n"
+        "import os, signal, socket, sys, time\n\nfrom contain_lab import syscalls\n\n"
+        f"SOCKET, OURS = {str(folder / 'socket')!r}, os.path.dirname(syscalls.__file__)\n\n\n"
         f"def set_hostname(name):\n{lines}\n")
     return package
 
@@ -126,6 +167,22 @@ def test_the_worst_step_gets_a_sentence_and_harms_nothing(name: str, tmp_path: P
                                                                monkeypatch: pytest.MonkeyPatch):
     body, said, *words = WORST[name]
     package = write(tmp_path, body)
+    with listening(str(tmp_path / "socket")), listening("\0contain_lab-canary"):
+        check_worst(package, said, words, monkeypatch)
+
+
+@contextlib.contextmanager
+def listening(address: str):
+    """The machine answers at this address, whoever calls."""
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(address)
+        if address[0] != "\0":
+            os.chmod(address, 0o777)
+        server.listen()
+        yield
+
+
+def check_worst(package: Path, said: str, words: list[str], monkeypatch: pytest.MonkeyPatch):
     before = (package / "namespaces.py").read_text()
     verdict = run_alone(package, monkeypatch)
     assert verdict.ms < 8000
@@ -136,6 +193,20 @@ def test_the_worst_step_gets_a_sentence_and_harms_nothing(name: str, tmp_path: P
     assert len(verdict.output) < 70_000
     assert "contain_lab/" not in "".join(verdict.lines())
     assert (package / "namespaces.py").read_text() == before
+
+
+@pytest.mark.parametrize("name", ALLOWED)
+def test_root_of_the_sandbox_may_do_what_labs_teach(name: str, tmp_path: Path):
+    verdict = judge.run_check("uts.hostname", write(tmp_path, f"{ALLOWED[name]}\nsyscalls.sethostname(name)"))
+    assert verdict.passed, verdict.text
+
+
+def test_a_package_below_a_closed_folder_is_judged(tmp_path: Path):
+    """As below /root: root of the sandbox could not even enter it."""
+    package = write(tmp_path, "syscalls.sethostname(name)")
+    for path in (package / "namespaces.py", package, tmp_path):
+        path.chmod(0o600 if path.is_file() else 0o700)
+    assert judge.run_check("uts.hostname", package).passed
 
 
 def started(package: Path) -> "subprocess.Popen[str]":
