@@ -124,7 +124,8 @@ def told(step: Step, seen: dict[str, Any]) -> list[str]:
         what = [f"  {name + ':':11} {was}" + (f", then {now}" if now != was else ", unchanged")
                 for (name, was), (_, now) in zip(seen["before"], seen["after"], strict=True)]
     else:
-        what = [f"  host name:  {before}, {'unchanged' if before == after else f'then {after}'}; outside: {seen['host']}"]
+        now = "unchanged" if before == after else f"then {after}"
+        what = [f"  host name:  {before}, {now}; outside: {seen['host']}"]
     changed = ", ".join(seen["changed"])
     return [
         f"{step.name}({shown(step.example)}) ran in a process of its own, and {result}",

@@ -24,26 +24,29 @@ PROGRAM = ["/bin/busybox", "sleep", "60"]
 PLACE = "/tmp/contain_lab"
 
 
-def starter(image: str) -> "Callable[[Scene], None]":
-    """An actor that starts a container from the root file system of an image, whenever it is given a host name."""
+def starter(image: str, layered: bool = True) -> "Callable[[Scene], None]":
+    """An actor that starts a container from the root file system of an image, whenever it is given a host name.
+
+    layered: with a layer above the image; otherwise the folder itself is bound and becomes the root.
+    """
 
     def start_containers(scene: Scene) -> None:
         student.withhold(scene.steps)
         student.tell({"ready": True})
         while order := student.hear():
-            student.tell({**start(scene, image, order["args"][0]), "calls": []})
+            student.tell({**start(scene, image, order["args"][0], layered), "calls": []})
 
     return start_containers
 
 
-def start(scene: Scene, image: str, hostname: str) -> "student.Answer":
+def start(scene: Scene, image: str, hostname: str, layered: bool) -> "student.Answer":
     """Start a container of this host name: an answer as for a step."""
     step = ""
     try:
         for step in scene.steps:
             student.load(scene, step)
-        plan = Plan(config_of(hostname), f"{PLACE}/layer/root", f"{PLACE}/run/box", overlay=(image, f"{PLACE}/layer"),
-                    waits=False)
+        root, overlay = (f"{PLACE}/layer/root", (image, f"{PLACE}/layer")) if layered else (image, None)
+        plan = Plan(config_of(hostname), root, f"{PLACE}/run/box", overlay, waits=False)
         steps.use(scene.package, list(dict.fromkeys(room for room, *_ in plan.rows())))
         launch(plan, [], Loop(), held=False)
     except StepFailed as error:

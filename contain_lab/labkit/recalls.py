@@ -96,6 +96,14 @@ def a_limit(draw: Random) -> dict[str, object]:
     return {"at": at, "before": at - 1, "all": at + draw.randint(5, 20)}
 
 
+def a_mount(draw: Random) -> dict[str, object]:
+    """A line of mountinfo: numbers of a mount and of its parent, a device, a place."""
+    parent = draw.randint(25, 400)
+    place = draw.choice(["/data", "/proc", "/var/log", "/dev/shm", "/srv"])
+    return {"id": parent + draw.randint(1, 60), "parent": parent, "device": f"0:{draw.randint(30, 90)}", "place": place}
+
+
 NUMBERS: dict[str, Callable[[Random], dict[str, object]]] = {
     "two_numbers": two_numbers, "forks": forks, "three_processes": three_processes, "a_limit": a_limit,
+    "a_mount": a_mount,
 }

@@ -85,6 +85,22 @@ LABS: tuple[Lab, ...] = (
             Check("uts.container", 3, ("unshare_uts", "set_hostname")),
         ),
     ),
+    Lab(
+        number="04",
+        stem="04_root",
+        title="Root: a file system of its own",
+        minutes=40,
+        needs=("root", "mount namespace", "pid namespace", "image busybox"),
+        steps=(
+            Step("bind_rootfs", "contain_lab.rootfs", "rootfs", ("/tmp/box/root",), "moderate", 8),
+            Step("pivot_into_rootfs", "contain_lab.rootfs", "rootfs", ("/tmp/box/root",), "moderate", 8),
+        ),
+        checks=(
+            Check("root.bind", 3, ("bind_rootfs",)),
+            Check("root.pivot", 3, ("pivot_into_rootfs",)),
+            Check("root.container", 4, ("bind_rootfs", "pivot_into_rootfs")),
+        ),
+    ),
 )
 
 

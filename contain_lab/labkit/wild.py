@@ -27,6 +27,11 @@ SHOWN: dict[str, tuple[str, str, dict[str, Any]]] = {
                    {"sysctl": {"kernel.msgmax": "9000"}}),
     "processes": ("unshare,setns,clone,clone3,fork,vfork,prctl,execve",
                   rf"CLONE_(NEW|VFORK|PARENT\b)|SUBREAPER|SET_PDEATHSIG|{PROGRAM}", {}),
+    "root": ("mount,open_tree,move_mount,pivot_root,chroot,umount2,fchdir,chdir,execve",
+             rf"rootfs\".*MS_BIND|pivot_root|chroot|umount2\(\"\.|fchdir|chdir\(\"/\"|{PROGRAM}", {}),
+    "mounts": ("mount,open_tree,move_mount,pivot_root,execve",
+               r"\"/\", .*MS_(SLAVE|PRIVATE)|\"(proc|sysfs)\", \"|/proc/(sys|timer_list)\"|/sys/firmware|pivot_root|"
+               + PROGRAM, {}),
 }
 APART = """
 covered=/sys/fs/cgroup/unified/cgroup.controllers
@@ -38,7 +43,8 @@ exec strace -f -qq -o trace -e trace=$0 "$@"
 def strace_runtime(name: str, show: str = "names") -> Sentence:
     """Run `hostname` in a container of this runtime under strace, and show some of its calls.
 
-    show: "names", "parameters" (it sets kernel.msgmax to 9000) or "processes". Errors: Refused for another word.
+    show: "names", "parameters" (it sets kernel.msgmax to 9000), "processes", "root" or "mounts".
+    Errors: Refused for another word.
     """
     if show not in SHOWN:
         raise Refused(f"strace_runtime: {show!r} is nothing to show", f"there are {', '.join(SHOWN)}")
@@ -73,8 +79,10 @@ def _strace(runtime: str, bundle: str, show: str) -> str:
 
 def _worth(trace: str, worth: str, name: str) -> list[str]:
     """The lines of a trace that are worth it, without what differs from run to run."""
-    noise = r", 0x[0-9a-f]+ /\* \d+ vars \*/|, NULL|child_stack=(NULL|0x[0-9a-f]+), "
-    lines = [re.sub(noise, "", line).replace(name, "box") for line in _whole(trace) if re.search(worth, line)]
+    noise = r", 0x[0-9a-f]+ /\* \d+ vars \*/|, NULL|child_stack=(NULL|0x[0-9a-f]+), |, 0x[0-9a-f]{8,}(?=[,)])"
+    root = image.find("busybox").rootfs
+    lines = [re.sub(noise, "", line).replace(name, "box").replace(root, "/…/rootfs")
+             for line in _whole(trace) if re.search(worth, line)]
     return [re.sub(r"= \d\d+$", "= PID", re.sub(r"\s+= ", " = ", line)) for line in lines]
 
 

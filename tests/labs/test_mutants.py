@@ -1,10 +1,12 @@
-"""Typical wrong answers: each check tells each of them its own sentence."""
+"""Typical wrong answers: each check tells each of them its own sentence. Those of labs 02 on: mutants_TOPIC.py."""
 
+import importlib
 from pathlib import Path
 
 import pytest
 
 from contain_lab.labkit import judge
+from contain_lab.labkit.table import find_check, find_step
 from contain_lab.labkit.verdict import PARTS, Verdict
 
 pytestmark = pytest.mark.needs("root", "image busybox")
@@ -75,14 +77,17 @@ MUTANTS: dict[str, dict[str, tuple[str, str]]] = {
                     "uts.container.step_failed"),
     },
 }
+for more in sorted(Path(__file__).parent.glob("mutants_*.py")):
+    MUTANTS |= importlib.import_module(more.stem).MUTANTS
 ALL = [pytest.param(check, name, id=f"{check}-{name}") for check, mutants in MUTANTS.items() for name in mutants]
 
 
 def judged(check: str, source: str, folder: Path) -> Verdict:
-    """The verdict on a my_runtime with this namespaces.py."""
+    """The verdict on a my_runtime with this source, in the files of the rooms that the check is about."""
     package = folder / "my_runtime"
     package.mkdir(exist_ok=True)
-    (package / "namespaces.py").write_text(HEAD + source)
+    for room in {find_step(step)[1].room for step in find_check(check)[1].steps}:
+        (package / f"{room}.py").write_text(HEAD + source)
     return judge.run_check(check, package)
 
 
@@ -106,5 +111,5 @@ def test_every_message_of_a_check_has_a_mutant():
     from contain_lab.labkit.verdict import messages
 
     told = {message for mutants in MUTANTS.values() for _, message in mutants.values()}
-    rare = {"uts.container.nothing_runs"}    # it takes a kernel that kills the program
+    rare = {"uts.container.nothing_runs", "root.container.nothing_runs"}    # it takes a kernel that kills the program
     assert {id for id in messages() if id.count(".") == 2} - told == rare
