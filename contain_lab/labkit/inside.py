@@ -1,10 +1,11 @@
-"""What runs in the sandbox beside the student's process: PID 1, a neighbour; and the judge's reader.
+"""What runs in the sandbox beside the student's process: PID 1, a neighbour, orphans.
 
 man: pid_namespaces(7), prctl(2). All of it begins as a copy of the judge (clone3 and fork, no execve), so what is
 imported there is here. Nothing of the student's is loaded in these processes; see `sandbox`.
 """
 
 import os
+import select
 
 from contain_lab import syscalls
 from contain_lab.errors import ContainLabError, explain
@@ -37,7 +38,7 @@ def be_init(scene: Scene, actor: "Actor", gate: int, report: int, out: int, told
             scene.arrange()
         if scene.neighbour:
             start_neighbour(scene.neighbour)
-        child = os.fork()
+        child = syscalls.clone3(syscalls.CLONE_NEWPID) if scene.first else os.fork()
         if child == 0:
             student.be_student(scene, actor, gate, report, out)
         keep_only(told)
@@ -95,14 +96,23 @@ def start_neighbour(flags: int) -> None:
     os.close(hear)
 
 
-def read_names(pid: int, say: int) -> "NoReturn":
-    """Enter the UTS namespace of a process, and write its two names to a pipe, a zero byte between them."""
-    from contain_lab import files
+def leave_orphans(number: int = 2, code: int = 7) -> None:
+    """For a scene with `first`: process 2 is a child that ends with `code`, after `number` orphans, PIDs 4, 6, …
 
-    try:
-        there = os.open(f"/proc/{pid}/ns/uts", os.O_RDONLY | os.O_CLOEXEC)
-        syscalls.setns(there, syscalls.CLONE_NEWUTS)
-        domain = files.get("/proc/sys/kernel/domainname").strip()
-        os.write(say, f"{os.uname().nodename}\0{domain}".encode(errors="replace"))
-    finally:
-        os._exit(0)
+    An orphan is a grandchild whose parent has ended, so the kernel gives it to process 1; each ends a few
+    milliseconds later, with exit code 1, and is a zombie until process 1 waits for it. man: wait(2).
+    """
+    child = os.fork()
+    if child == 0:
+        _end_later(0.02 + 0.01 * number, code)
+    for count in range(number):
+        parent = os.fork()
+        if parent == 0:
+            os.fork() or _end_later(0.01 * (count + 1), 1)
+            os._exit(0)
+        os.waitpid(parent, 0)
+
+
+def _end_later(seconds: float, code: int) -> "NoReturn":
+    select.select([], [], [], seconds)
+    os._exit(code)

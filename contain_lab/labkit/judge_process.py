@@ -20,10 +20,10 @@ from contain_lab.labkit.sandbox import Failed, Sandbox
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from types import ModuleType
     from typing import Any
 
+    from contain_lab.labkit.sandbox_container import Container
     from contain_lab.labkit.student import Actor
 
 SIGTERM = 15
@@ -41,11 +41,22 @@ class Judge:
             self.numbers = Random(int.from_bytes(seed.encode(), "little"))
         self.boxes: list[Sandbox] = []
 
-    def sandbox(self, *, apart: int = 0, neighbour: int = 0, actor: "Actor" = student.call_steps,
-                needed: tuple[str, ...] = (), arrange: "Callable[[], None] | None" = None) -> Sandbox:
-        """A sandbox in which a process waits to call the student's steps; see `student.Scene`."""
-        scene = student.Scene(self.package, self.steps, apart, neighbour, needed, arrange)
-        box = Sandbox(scene, actor, self.seconds)
+    def sandbox(self, *, actor: "Actor" = student.call_steps, **scene: "Any") -> Sandbox:
+        """A sandbox in which a process waits to call the student's steps; scene: `student.Scene`."""
+        box = Sandbox(student.Scene(self.package, self.steps, **scene), actor, self.seconds)
+        self.boxes.append(box)
+        return box
+
+    def container(self, image: str = "busybox", *, layered: bool = True, **scene: "Any") -> "Container":
+        """A sandbox in which the runtime starts containers of an image, with the student's steps: see `Container`.
+
+        layered: whether a container has a writable layer above the image (overlay), or the image's folder, bound
+        (`bind_rootfs`). Errors: NotFound for the image.
+        """
+        from contain_lab.labkit.sandbox_container import container_box  # no other check pays for it
+
+        box = container_box(image, layered, lambda needed: student.Scene(
+            self.package, self.steps, needed=needed, **scene), self.seconds)
         self.boxes.append(box)
         return box
 

@@ -24,6 +24,8 @@ import time
 from contain_lab import files, syscalls
 from contain_lab.errors import ContainLabError
 from contain_lab.labkit import inside, sandbox_ids, sandbox_mounts, student
+from contain_lab.labkit.looking import Failed as Failed  # checks take it from here
+from contain_lab.labkit.looking import Looking
 from contain_lab.labkit.sandbox_group import Group, sweep
 from contain_lab.syscalls import (
     CLONE_NEWCGROUP,
@@ -37,6 +39,8 @@ from contain_lab.syscalls import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Self
+
     from contain_lab.labkit.student import Actor, Scene
 
 SECONDS = 5.0  # for one call of a step
@@ -46,18 +50,10 @@ ALL = (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC 
 SIGKILL = 9
 
 
+class Sandbox(Looking):
+    """A student's process in a sandbox: `with judge.sandbox(...) as box`, `box.must(step, …)`, and looking (`Looking`).
 
-class Failed(Exception):
-    """A step that a check does not accept: the id of a message, and the values of its gaps."""
-
-    def __init__(self, message: str, **values: object) -> None:
-        super().__init__(message)
-        self.message, self.values = message, values
-
-
-class Sandbox:
-    """A student's process in a sandbox: `with Sandbox(scene) as box`, then `box.call(...)` and looking.
-
+    init, student, neighbour: numbers of processes, here. In the sandbox a neighbour is process 2.
     Errors: ContainLabError or OSError where this machine does not let us make one.
     """
 
@@ -71,7 +67,7 @@ class Sandbox:
         self._answer = b""
         self.poll = select.poll()
 
-    def __enter__(self) -> "Sandbox":
+    def __enter__(self) -> "Self":
         gate, self.gate = os.pipe()
         (self.report, report), (self.printed, out), (self.told, told) = os.pipe(), os.pipe(), os.pipe()
         self.ends: tuple[int, ...] = (gate, report, out, told)
@@ -256,49 +252,6 @@ class Sandbox:
         return said + (f"\n… {self.dropped} bytes more\n" if self.dropped else "")
 
     # ---- looking
-
-    def namespaces(self, pid: int) -> dict[str, str]:
-        """The namespaces of a process by kind: {"uts": "uts:[4026531838]", ...}.
-
-        "" for one that its next child will be the first to be in: unshare(CLONE_NEWPID).
-        """
-        found = {}
-        for kind in os.listdir(f"/proc/{pid}/ns"):
-            try:
-                found[kind] = os.readlink(f"/proc/{pid}/ns/{kind}")
-            except FileNotFoundError:
-                found[kind] = ""
-        return found
-
-    def names(self, pid: int) -> tuple[str, str]:
-        """Host name and NIS domain name in the UTS namespace of a process, read by a process that enters it."""
-        hear, say = os.pipe()
-        reader = os.fork()
-        if reader == 0:
-            inside.read_names(pid, say)
-        os.close(say)
-        said = os.read(hear, 4096).decode(errors="replace")
-        os.close(hear)
-        os.waitpid(reader, 0)
-        if not said:
-            raise Failed("went_away", step="your step", how="it was gone when its host name was read")
-        name, _, domain = said.partition("\0")
-        return name, domain
-
-    def hostname(self, pid: int) -> str:
-        """The host name in the UTS namespace of a process."""
-        return self.names(pid)[0]
-
-    def descriptors(self, pid: int) -> set[str]:
-        """The numbers of the open descriptors of a process."""
-        return set(os.listdir(f"/proc/{pid}/fd"))
-
-    def program(self, pid: int) -> str:
-        """The program that a process runs, as a path in its own root; "" where it has ended."""
-        try:
-            return os.readlink(f"/proc/{pid}/exe")
-        except (FileNotFoundError, ProcessLookupError):
-            return ""
 
     def processes(self) -> list[int]:
         """All processes of the sandbox but init, by their numbers here."""

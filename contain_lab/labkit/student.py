@@ -32,13 +32,16 @@ class Scene:
     package: the folder of the student's files; steps: {name: module of ours}; replaced: those of them that must be
     the student's, so that ours raise; apart: CLONE_NEW flags that its process unshares before any step;
     neighbour: flags of a second process in namespaces of its own, 0 for none; needed: other paths that must be seen;
-    arrange: makes what else stands in the sandbox, called by its first process before the others are there.
+    arrange: makes what else stands in the sandbox, called by its first process before the others are there; first:
+    the student's process is the first of a PID namespace of its own, with its own /proc; prepare: called in the
+    student's process, apart as it will be, before a line of the student's is read (`inside.leave_orphans`).
     """
 
     def __init__(self, package: str, steps: dict[str, str], apart: int = 0, neighbour: int = 0,
-                 needed: tuple[str, ...] = (), arrange: "Callable[[], None] | None" = None) -> None:
+                 needed: tuple[str, ...] = (), arrange: "Callable[[], None] | None" = None, first: bool = False,
+                 prepare: "Callable[[], None] | None" = None) -> None:
         self.package, self.steps, self.apart, self.neighbour = package, steps, apart, neighbour
-        self.needed, self.arrange = needed, arrange
+        self.needed, self.arrange, self.first, self.prepare = needed, arrange, first, prepare
 
 
 class Borrowed(ContainLabError):
@@ -65,8 +68,13 @@ def be_student(scene: Scene, actor: "Actor", gate: int, report: int, out: int) -
             syscalls.prlimit(0, limit, value, value)
         beside = os.path.dirname(scene.package)
         os.chdir(beside if os.path.isdir(beside) else "/")
+        if scene.first:
+            syscalls.unshare(syscalls.CLONE_NEWNS)
+            syscalls.mount("cl-sandbox", "/proc", "proc", 0)
         if scene.apart:
             syscalls.unshare(scene.apart)
+        if scene.prepare:
+            scene.prepare()
         actor(scene)
     except BaseException as error:  # noqa: BLE001 - as above
         if os.getpid() == me:

@@ -70,11 +70,11 @@ MUTANTS: dict[str, dict[str, tuple[str, str]]] = {
         "shares_without_a_name": (SET.format("return None") + UNSHARE.format("return None"),
                                   "uts.container.same_namespace"),
         "step_raises": (GOOD_UNSHARE + SET.format("raise ValueError('my own mistake')"),
-                        "uts.container.step_failed"),
-        "goes_away": (GOOD_UNSHARE + SET.format("os._exit(0)"), "uts.container.step_failed"),
+                        "not_started"),
+        "goes_away": (GOOD_UNSHARE + SET.format("os._exit(0)"), "not_started"),
         "one_is_missing": (GOOD_SET, "not_written"),
         "borrows": (GOOD_SET + UNSHARE.format("from contain_lab.namespaces.uts import unshare_uts as ours; ours()"),
-                    "uts.container.step_failed"),
+                    "not_started"),
     },
 }
 for more in sorted(Path(__file__).parent.glob("mutants_*.py")):
@@ -111,5 +111,4 @@ def test_every_message_of_a_check_has_a_mutant():
     from contain_lab.labkit.verdict import messages
 
     told = {message for mutants in MUTANTS.values() for _, message in mutants.values()}
-    rare = {"uts.container.nothing_runs", "root.container.nothing_runs"}    # it takes a kernel that kills the program
-    assert {id for id in messages() if id.count(".") == 2} - told == rare
+    assert {id for id in messages() if id.count(".") == 2} <= told

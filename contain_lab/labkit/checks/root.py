@@ -1,7 +1,6 @@
 """Root: a folder made a mount, and the pivot onto it. man: pivot_root(2), open_tree(2), chroot(2)."""
 
 import os
-import time
 
 from contain_lab import rootfs, syscalls
 from contain_lab.labkit import mount_table
@@ -144,18 +143,9 @@ def look_at_root(box: "Sandbox", pid: int, before: "list[mount_table.Mount]", ro
 
 def container(judge: "Judge") -> dict[str, object]:
     """A container that the runtime starts with the student's steps is rooted in the image, and in nothing else."""
-    from contain_lab import image  # no other check pays for it
-    from contain_lab.labkit import inside_container
-
-    folder = image.find("busybox").rootfs
-    with judge.sandbox(actor=inside_container.starter(folder, layered=False), needed=(folder,)) as box:
-        said = box.call("the start of a container", judge.fresh_name("container"), alone=False)
-        if said.get("raised") == "StepFailed":
-            raise Failed("root.container.step_failed", **said)
-        if "raised" in said:
-            raise box.refused(said, said["step"])
-        pid = first_process(box)
-        if identity(f"/proc/{pid}/root") != identity(folder):
+    with judge.container(layered=False) as box:
+        pid = box.start(not_started="root.container.step_failed")
+        if identity(f"/proc/{pid}/root") != identity(box.rootfs):
             raise Failed("root.container.other_root", shows=", ".join(sorted(os.listdir(f"/proc/{pid}/root"))[:6]))
         mine, space = mount_table.seen(pid), mount_table.whole(pid)
         known = {mount.id for mount in mine if mount.place == "/" or mount.place.startswith(OWN)}
@@ -165,17 +155,6 @@ def container(judge: "Judge") -> dict[str, object]:
 
 
 OWN = ("/proc", "/dev", "/sys")  # what the default config mounts in a container
-
-
-def first_process(box: "Sandbox") -> int:
-    """The process of the sandbox that runs the container's program."""
-    end = time.monotonic() + 2
-    while time.monotonic() < end:
-        for pid in box.processes():
-            if box.program(pid).endswith("/busybox"):
-                return pid
-        time.sleep(0.002)
-    raise Failed("root.container.nothing_runs")
 
 
 CHECKS = {"root.bind": bind, "root.pivot": pivot, "root.container": container}

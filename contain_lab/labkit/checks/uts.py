@@ -1,7 +1,5 @@
 """UTS: a name of its own, and entering one from outside. man: uts_namespaces(7), setns(2), namespaces(7)."""
 
-import time
-
 from contain_lab.labkit.inside import HOST, NEIGHBOUR
 from contain_lab.labkit.sandbox import Failed
 from contain_lab.syscalls import CLONE_NEWIPC, CLONE_NEWUTS
@@ -118,36 +116,17 @@ def _look_at_place(box: "Sandbox", before: dict[str, str], there: dict[str, str]
 
 def container(judge: "Judge") -> dict[str, object]:
     """A container that the runtime starts with the student's steps has its name, and the name outside stays."""
-    from contain_lab import image  # no other check pays for it
-    from contain_lab.labkit import inside_container
-
-    rootfs, name = image.find("busybox").rootfs, judge.fresh_name("container")
-    with judge.sandbox(actor=inside_container.starter(rootfs), needed=(rootfs,)) as box:
-        said = box.call("the start of a container", name, alone=False)
-        if said.get("raised") == "StepFailed":
-            raise Failed("uts.container.step_failed", **said)
-        if "raised" in said:
-            raise box.refused(said, said["step"])
-        init = _first_process(box)
-        values = {"name": name, "now": box.hostname(init), "host": box.hostname(box.init)}
+    name = judge.fresh_name("container")
+    with judge.container() as box:
+        pid = box.start(hostname=name)
+        values = {"name": name, "now": box.hostname(pid), "host": box.hostname(box.init)}
         if values["host"] != HOST:
             raise Failed("uts.container.host_renamed", **values)
-        if box.namespaces(init)["uts"] == box.namespaces(box.init)["uts"]:
+        if box.namespaces(pid)["uts"] == box.namespaces(box.init)["uts"]:
             raise Failed("uts.container.same_namespace", **values)
         if values["now"] != name:
             raise Failed("uts.container.name", **values)
     return {}
-
-
-def _first_process(box: "Sandbox") -> int:
-    """The process of the sandbox that is PID 1 of a container, running the container's own program."""
-    end = time.monotonic() + 2
-    while time.monotonic() < end:
-        for pid in box.processes():
-            if box.program(pid) == "/bin/busybox":
-                return pid
-        time.sleep(0.002)
-    raise Failed("uts.container.nothing_runs")
 
 
 CHECKS = {"uts.hostname": hostname, "uts.unshare": unshare, "uts.join": join, "uts.container": container}

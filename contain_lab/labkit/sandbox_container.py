@@ -1,0 +1,97 @@
+"""A sandbox in which the runtime starts real containers with the student's steps, and the judge looks at them.
+
+    with judge.container() as box:
+        pid = box.start(hostname=name)      # Failed where the container does not start
+        if box.hostname(pid) != name: ...   # everything that `Looking` has: mounts, status, links, sysctl, listing
+"""
+
+import os
+import time
+
+from contain_lab import capabilities, files, image, spec
+from contain_lab.labkit import inside_container
+from contain_lab.labkit.looking import Failed
+from contain_lab.labkit.sandbox import SIGKILL, Sandbox
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from contain_lab.labkit.student import Scene
+    from contain_lab.spec import Config
+
+PROGRAM = ("/bin/busybox", "sleep", "60")
+SECONDS = 2.0  # until the container's program must run, or a process must be gone
+
+
+class Container(Sandbox):
+    """A sandbox for containers. rootfs: the image's root file system, here; the student's process is their parent."""
+
+    rootfs = ""
+
+    def config(self, hostname: str = "box", args: tuple[str, ...] = PROGRAM) -> "Config":
+        """The config of `contain-lab run IMAGE`, as root of a user namespace may have it, to be changed and started."""
+        kept = tuple(name for name in capabilities.DEFAULT if name != "CAP_MKNOD")
+        config = spec.default(list(args), self.rootfs, hostname, kept)
+        for mount in config["mounts"]:
+            if mount["destination"] == "/dev":  # in a user namespace no device node can be made
+                mount.update(type="bind", source="/dev", options=["rbind"])
+        return config
+
+    def start(self, config: "Config | None" = None, hostname: str = "box", args: tuple[str, ...] = PROGRAM,
+              not_started: str = "not_started") -> int:
+        """Start a container, and wait until its program runs: the number of its first process, here.
+
+        config: what `config` gave, changed; without one it is made of hostname and args, of which the first is a
+        path in the image. not_started: the id of what is said where a step fails. Errors: Failed, with it, with
+        "nothing_runs" where no program appears, or as `must`; InvalidConfig for a config that is wrong.
+        """
+        config = spec.validate(config or self.config(hostname, args))
+        there = set(self.processes())
+        said = self.call("the start of a container", config, alone=False)
+        if said.get("raised") == "StepFailed":
+            raise Failed(not_started, **said)
+        if "raised" in said:
+            raise self.refused(said, said["step"])
+        return self._wait_for(self._file_of(config["process"]["args"][0]), there)
+
+    def _file_of(self, program: str) -> str:
+        """The name of the file that a program of the image is: /bin/sh may be a link to busybox."""
+        handle = files.open_in_root(self.rootfs, program)
+        try:
+            return os.path.basename(os.readlink(f"/proc/self/fd/{handle}"))
+        finally:
+            os.close(handle)
+
+    def _wait_for(self, name: str, there: set[int]) -> int:
+        """The first new process that runs a program of this name."""
+        end = time.monotonic() + SECONDS
+        while time.monotonic() < end:
+            for pid in self.processes():
+                if pid not in there and os.path.basename(self.program(pid)) == name:
+                    return pid
+            time.sleep(0.002)
+        raise Failed("nothing_runs")
+
+    def kill(self, pid: int) -> None:
+        """End a process of the sandbox with SIGKILL, and wait until it is gone. Errors: Failed where it stays."""
+        os.kill(pid, SIGKILL)
+        if not self.is_gone(pid):
+            raise Failed("nothing_runs")
+
+    def is_gone(self, pid: int, seconds: float = SECONDS) -> bool:
+        """Whether a process has ended, or does so within this time; a zombie has ended."""
+        end = time.monotonic() + seconds
+        while self.program(pid):
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.002)
+        return True
+
+
+def container_box(name: str, layered: bool, scene: "Callable[[tuple[str, ...]], Scene]", seconds: float) -> Container:
+    """A sandbox for containers of an image. Errors: NotFound."""
+    rootfs = image.find(name).rootfs
+    box = Container(scene((rootfs,)), inside_container.starter(rootfs, layered), seconds)
+    box.rootfs = rootfs
+    return box
