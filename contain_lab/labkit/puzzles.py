@@ -1,6 +1,7 @@
 """Order: a Parsons problem. Lines are given in disorder, some do not belong; the student puts them in order.
 
-The letters are the same for everybody: who talks about them talks about the same lines.
+The letters are the same for everybody: who talks about them talks about the same lines. Lines are moved in the page
+(order_widget), or their letters are given to `order`, which says the same.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from random import Random
 from typing import Any
 
 from contain_lab.labkit import words
-from contain_lab.labkit.question import LETTERS, Shown, as_html
+from contain_lab.labkit.question import LETTERS, Shown
 from contain_lab.labkit.sentence import Refused, Sentence
 
 
@@ -56,11 +57,12 @@ def _common(one: str, other: str) -> int:
 
 
 def order(id: str, answer: str = "") -> Shown | Sentence:
-    """Show lines to put in order; answer: their letters, "c a b", in the place of the input field."""
+    """Show lines to put in order; answer: their letters, "c a b", in the place of moving the lines."""
     puzzle = find(id)
     if answer:
         return Sentence(puzzle.judge(answer))
-    said = f'{puzzle.text()}\ntype letters into the field, or: order("{id}", "{" ".join(list(puzzle.lines)[:3])}")'
+    example = f'order("{id}", "{" ".join(list(puzzle.lines)[:3])}")'
+    said = f"{puzzle.text()}\nmove the lines, or type their letters: {example}"
     return Shown(said, lambda: _widget(puzzle))
 
 
@@ -79,18 +81,11 @@ def find(id: str) -> Puzzle:
 
 
 def _widget(puzzle: Puzzle) -> Any:
-    """The lines, a field for their letters (Enter tries them), and what is said of it."""
-    import ipywidgets as widgets
+    """The lines, to be moved, and a button that tries their order."""
+    from contain_lab.labkit import order_widget
 
-    field = widgets.Text(description="order", continuous_update=False)
-    answer = widgets.HTML()
+    def judge(letters: str) -> tuple[bool, str]:
+        said = puzzle.judge(letters) if letters else "Nothing stands above the dashed line."
+        return said.startswith("Right"), said
 
-    def tell(change: Any) -> None:
-        try:
-            answer.value = as_html(puzzle.judge(change["new"])) if change["new"].strip() else ""
-        except Refused as error:
-            answer.value = as_html(f"{error.message}: {error.hint}")
-
-    field.observe(tell, "value")
-    lines = [f"<div><code>{letter}) {as_html(line)}</code></div>" for letter, line in puzzle.lines.items()]
-    return widgets.VBox([widgets.HTML(f"<b>{as_html(puzzle.ask)}</b>{''.join(lines)}"), field, answer])
+    return order_widget.make(puzzle.ask, puzzle.lines, judge)

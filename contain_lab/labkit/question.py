@@ -80,4 +80,6 @@ class Shown:
         return self.text
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        return {**self.make()._repr_mimebundle_(include=include, exclude=exclude), "text/plain": self.text}
+        made = self.make()._repr_mimebundle_(include=include, exclude=exclude)
+        data = made[0] if isinstance(made, tuple) else made    # anywidget gives metadata, too
+        return {**data, "text/plain": self.text}

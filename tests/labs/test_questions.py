@@ -145,13 +145,24 @@ def test_an_order_is_told_its_first_wrong_line():
         puzzle.judge("a x")
 
 
-def test_the_field_tries_an_order():
+def test_the_moved_lines_are_judged_as_their_letters_are():
     puzzle = puzzles.find("uts-start")
-    _, field, answer = puzzles.order("uts-start").make().children
-    field.value = " ".join(puzzle.right[0])
-    assert answer.value.startswith("Right")
-    field.value = "x"
-    assert "no line has the letter" in answer.value
+    widget = puzzles.order("uts-start").make()
+    sent = []
+    widget.send = sent.append
+    assert widget.lines == [[letter, line] for letter, line in puzzle.lines.items()]
+    for letters in (puzzle.right[0], puzzle.right[0][::-1], ""):
+        widget._handle_custom_msg({"order": letters}, [])
+    assert sent[0] == {"right": True, "said": puzzle.judge(puzzle.right[0])}
+    assert sent[1] == {"right": False, "said": puzzle.judge(puzzle.right[0][::-1])}
+    assert sent[2] == {"right": False, "said": "Nothing stands above the dashed line."}
+
+
+def test_the_page_gets_the_scripts_of_the_package_and_asks_nobody_else():
+    widget = puzzles.order("uts-start").make()
+    assert "export default" in widget._esm
+    assert ".cl-order" in widget._css
+    assert not re.search(r"https?://|\bimport\b", widget._esm + widget._css)
 
 
 # ---- as it is shown
@@ -178,5 +189,7 @@ def test_a_question_shows_text_wherever_there_is_no_widget():
     question = Question("<b> or not?", ("x < y", "y"), "b", "So it is.")
     assert question.text() == "<b> or not?\n  a) x < y\n  b) y"
     assert as_html("`a < b`\n<i>") == "<code>a &lt; b</code><br>&lt;i&gt;"
-    shown = predictions.predict("uts-copy")
-    assert shown._repr_mimebundle_()["text/plain"] == repr(shown) == shown.text
+    for shown in (predictions.predict("uts-copy"), recalls.recall("01"), puzzles.order("uts-start")):
+        data = shown._repr_mimebundle_()
+        assert data["text/plain"] == repr(shown) == shown.text
+        assert "application/vnd.jupyter.widget-view+json" in data
