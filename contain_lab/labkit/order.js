@@ -1,6 +1,6 @@
 // Order: a list of lines that are moved by dragging, or by the keyboard alone. See puzzles.py.
 //
-// The last item but those that are left out is a fixed one: what stands below it does not belong. Arrow keys go from
+// One item is fixed, the dashed line: what stands below it does not belong. Arrow keys go from
 // line to line; Alt and an arrow key moves a line; Space takes hold of it, then arrow keys move it, Space lets go, and
 // Escape puts it back. Each move is said in a live region. JupyterLab keeps its own shortcuts out of here.
 
@@ -54,26 +54,31 @@ function render({ model, el }) {
       live.textContent = step < 0 ? "It is the first." : "It is the last.";
       return;
     }
-    if (step < 0) other.before(item);
-    else other.after(item);
+    if (step < 0) item.after(other); // the other one is moved: a line that leaves its place loses the focus
+    else item.before(other);
     keep();
-    focus(item);
     live.textContent = `Line ${item.dataset.letter}: ${place(item)}.`;
   }
 
   function take(item) {
-    held = held ? null : { before: item.nextElementSibling };
-    item.classList.toggle("cl-order-held", Boolean(held));
-    live.textContent = held
-      ? `Line ${item.dataset.letter} is held. Arrow keys move it, Space lets go, Escape puts it back.`
-      : `Line ${item.dataset.letter} lies at ${place(item)}.`;
+    held = { before: item.nextElementSibling };
+    item.classList.add("cl-order-held");
+    live.textContent = `Line ${item.dataset.letter} is held. Arrow keys move it, Space lets go, Escape puts it back.`;
+  }
+
+  function letGo(item) {
+    held = null;
+    item.classList.remove("cl-order-held");
+    live.textContent = `Line ${item.dataset.letter} lies at ${place(item)}.`;
   }
 
   function putBack(item) {
-    list.insertBefore(item, held.before);
+    const { before } = held;
+    letGo(item);
+    list.insertBefore(item, before);
     keep();
-    take(item);
     focus(item);
+    live.textContent = `Line ${item.dataset.letter} is back at ${place(item)}.`;
   }
 
   function pressed(event) {
@@ -82,7 +87,7 @@ function render({ model, el }) {
     const all = items();
     if (step && (event.altKey || held)) move(item, step);
     else if (step) focus(all[Math.min(all.length - 1, Math.max(0, all.indexOf(item) + step))]);
-    else if (event.key === " ") take(item);
+    else if (event.key === " ") held ? letGo(item) : take(item);
     else if (event.key === "Escape" && held) putBack(item);
     else if (event.key === "Enter") ready.click();
     else return;
@@ -103,7 +108,7 @@ function render({ model, el }) {
       live.textContent = `Line ${item.dataset.letter}: ${place(item)}.`;
     });
     item.addEventListener("keydown", pressed);
-    item.addEventListener("blur", () => { if (held) take(item); });
+    item.addEventListener("blur", () => { if (held) letGo(item); });
   }
 
   list.addEventListener("dragover", (event) => {
