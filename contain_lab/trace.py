@@ -118,7 +118,7 @@ class Text:
     """Events for people, a line each: steps, with their calls below them."""
 
     def __init__(self, fd: int) -> None:
-        self.fd, self.parent = fd, _pid()
+        self.fd, self.parent = fd, 0  # known by the first event: a run apart has another parent than who asked for it
 
     def begin(self, event: "Event") -> None:
         """The step, when it begins."""
@@ -126,6 +126,7 @@ class Text:
 
     def line(self, event: "Event", text: str) -> None:
         """A line, that says on which side of the clone it happened: both go on at the same time."""
+        self.parent = self.parent or event["pid"]
         _write(self.fd, f"{'parent' if event['pid'] == self.parent else 'child '} {text}\n".encode())
 
     def end(self, event: "Event") -> None:

@@ -72,6 +72,11 @@ def unshare_ipc_once() -> None:
     syscalls.unshare(syscalls.CLONE_NEWIPC)
 
 
+def unshare_network() -> None:
+    """A new network namespace; the one before it is freed later, by the kernel's own workers."""
+    syscalls.unshare(syscalls.CLONE_NEWNET)
+
+
 def name_once() -> None:
     """A host name."""
     syscalls.sethostname("measured")
@@ -84,6 +89,7 @@ def ask_pid() -> None:
 
 THINGS: dict[str, Callable[[], None]] = {
     "getppid": ask_pid, "sethostname": name_once, "unshare(CLONE_NEWUTS)": unshare_once,
+    "unshare(CLONE_NEWNET)": unshare_network,
     "unshare(CLONE_NEWIPC)": unshare_ipc_once,
     "fork and wait": fork_and_wait, "fork, execve, wait": run_true,
 }

@@ -103,7 +103,14 @@ def a_mount(draw: Random) -> dict[str, object]:
     return {"id": parent + draw.randint(1, 60), "parent": parent, "device": f"0:{draw.randint(30, 90)}", "place": place}
 
 
+def a_cable(draw: Random) -> dict[str, object]:
+    """The second numbers of two networks, 10.NET.0.0/24 and 10.OTHER.0.0/24."""
+    net, other = draw.sample(range(2, 250), 2)
+    return {"net": net, "other": other}
+
+
 NUMBERS: dict[str, Callable[[Random], dict[str, object]]] = {
     "two_numbers": two_numbers, "forks": forks, "three_processes": three_processes, "a_limit": a_limit,
     "a_mount": a_mount,
+    "a_cable": a_cable,
 }

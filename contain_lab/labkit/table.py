@@ -101,6 +101,23 @@ LABS: tuple[Lab, ...] = (
             Check("root.container", 4, ("bind_rootfs", "pivot_into_rootfs")),
         ),
     ),
+    Lab(
+        number="06",
+        stem="06_network",
+        title="Network: from loopback to a cable",
+        minutes=45,
+        needs=("root", "net namespace", "image busybox"),
+        steps=(
+            Step("unshare_net", "contain_lab.namespaces.net", "namespaces", (), "easy", 3),
+            Step("bring_loopback_up", "contain_lab.namespaces.net", "namespaces", (), "moderate", 10),
+            Step("name_namespace", "contain_lab.namespaces.net", "namespaces", (2, "/run/my-container"), "moderate", 10),
+        ),
+        checks=(
+            Check("net.unshare", 2, ("unshare_net",)),
+            Check("net.loopback", 3, ("bring_loopback_up",)),
+            Check("net.name", 3, ("name_namespace",)),
+        ),
+    ),
 )
 
 

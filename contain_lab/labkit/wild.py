@@ -32,6 +32,8 @@ SHOWN: dict[str, tuple[str, str, dict[str, Any]]] = {
     "mounts": ("mount,open_tree,move_mount,pivot_root,execve",
                r"\"/\", .*MS_(SLAVE|PRIVATE)|\"(proc|sysfs)\", \"|/proc/(sys|timer_list)\"|/sys/firmware|pivot_root|"
                + PROGRAM, {}),
+    "network": ("unshare,setns,clone,clone3,socket,ioctl,execve",
+                rf"CLONE_NEWNET|AF_NETLINK|SIOC[GS]IFFLAGS|{PROGRAM}", {}),
 }
 APART = """
 covered=/sys/fs/cgroup/unified/cgroup.controllers
@@ -43,7 +45,7 @@ exec strace -f -qq -o trace -e trace=$0 "$@"
 def strace_runtime(name: str, show: str = "names") -> Sentence:
     """Run `hostname` in a container of this runtime under strace, and show some of its calls.
 
-    show: "names", "parameters" (it sets kernel.msgmax to 9000), "processes", "root" or "mounts".
+    show: "names", "parameters" (it sets kernel.msgmax to 9000), "processes", "root", "mounts" or "network".
     Errors: Refused for another word.
     """
     if show not in SHOWN:
