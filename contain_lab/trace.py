@@ -118,16 +118,16 @@ class Text:
     """Events for people, a line each: steps, with their calls below them."""
 
     def __init__(self, fd: int) -> None:
-        self.fd, self.parent = fd, 0  # known by the first event: a run apart has another parent than who asked for it
+        self.fd, self.parent = fd, 0
 
     def begin(self, event: "Event") -> None:
-        """The step, when it begins."""
+        """The step, when it begins; the first one is the parent's, which may be another process than who asked."""
+        self.parent = self.parent or event["pid"]
         self.line(event, f"{event['step']}({', '.join(event['args'].values())})")
 
     def line(self, event: "Event", text: str) -> None:
         """A line, that says on which side of the clone it happened: both go on at the same time."""
-        self.parent = self.parent or event["pid"]
-        _write(self.fd, f"{'parent' if event['pid'] == self.parent else 'child '} {text}\n".encode())
+        _write(self.fd, f"{'parent' if self.parent in (0, event['pid']) else 'child '} {text}\n".encode())
 
     def end(self, event: "Event") -> None:
         """A call, when it has ended; a step only where it failed."""

@@ -434,7 +434,7 @@ strace_runtime("crun", "network")
 # %% id="run-mine" kind="Run"
 import os
 name = f"/tmp/cl-box{os.getpid()}"
-# !contain-lab run --rm --with my_runtime --netns {name} --trace busybox true 2>&1 | grep "namespaces[.]net"
+# !contain-lab run --rm --with my_runtime --netns {name} --trace busybox true 2>&1 | grep -o "^[pc].* namespaces[.]net[.][a-z_]*"
 
 # %% [markdown] id="held"
 # The first two are called in the container's process, the third on the host's side: a name in the container's own mount
