@@ -33,8 +33,13 @@ def state_dir() -> str:
     return os.environ.get("CONTAIN_LAB_STATE") or _place("/run", "XDG_RUNTIME_DIR", "~/.cache")
 
 
+def is_machines_root() -> bool:
+    """Whether we are root of the machine, and not of a user namespace alone. man: user_namespaces(7)."""
+    return os.geteuid() == 0 and get("/proc/self/uid_map").split() == ["0", "0", "4294967295"]
+
+
 def _place(system: str, variable: str, home: str) -> str:
-    if os.geteuid() == 0:
+    if is_machines_root():
         return f"{system}/contain_lab"
     return f"{os.environ.get(variable) or os.path.expanduser(home)}/contain_lab"
 

@@ -65,6 +65,12 @@ def mount_overlay(root: str, lower: str, upper: str, work: str) -> None:
     attach(new_filesystem("overlay", "overlay", settings), os.open(root, os.O_PATH | os.O_CLOEXEC))
 
 
+def mount_user_overlay(root: str, lower: str, upper: str, work: str) -> None:
+    """As mount_overlay, in a user namespace: its marks are in attributes that everybody may set."""
+    settings: Settings = [("lowerdir", lower), ("upperdir", upper), ("workdir", work), ("userxattr", None)]
+    attach(new_filesystem("overlay", "overlay", settings), os.open(root, os.O_PATH | os.O_CLOEXEC))
+
+
 def pivot_into_rootfs(root: str) -> None:
     """Make root the root of this mount namespace, and let go of the old one."""
     os.chdir(root)
@@ -180,6 +186,26 @@ def make_devices(root: str, devices: "tuple[tuple[str, str, int, int, int, int, 
             os.chmod(name, mode, dir_fd=parent)  # mknod's mode has gone through the umask
             os.chown(name, uid, gid, dir_fd=parent, follow_symlinks=False)
         os.close(parent)
+
+
+def bind_devices(root: str, devices: "tuple[tuple[str, str, int, int], ...]") -> None:
+    """Show devices of the host where none can be made, in a user namespace: each (path, type, major, minor)."""
+    for path, kind, major, minor in devices:
+        tree = syscalls.open_tree(AT_FDCWD, find_device(path, kind, major, minor), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)
+        attach(tree, files.make_in_root(root, path, directory=False))
+
+
+def find_device(path: str, kind: str, major: int, minor: int) -> str:
+    """The node of a device on the host: at the same path, or where the kernel says. Errors: ContainLabError."""
+    folder = "block" if kind == "b" else "char"
+    uevent = f"/sys/dev/{folder}/{major}:{minor}/uevent"
+    names = [line[8:] for line in files.get(uevent).splitlines() if line.startswith("DEVNAME=")] \
+        if os.path.exists(uevent) else []
+    for place in (path, *(f"/dev/{name}" for name in names)):
+        if os.path.exists(place) and os.stat(place).st_rdev == os.makedev(major, minor):
+            return place
+    raise ContainLabError(f"device {path}: the host has no node of {kind} {major}:{minor}",
+                          "in a user namespace none can be made")
 
 
 NODE_TYPES = {"c": stat.S_IFCHR, "u": stat.S_IFCHR, "b": stat.S_IFBLK, "p": stat.S_IFIFO}

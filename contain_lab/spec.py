@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     Config = dict[str, Any]
 
 VERSION = "1.2.0"
-NAMESPACES = ("pid", "network", "ipc", "uts", "mount", "cgroup")
+NAMESPACES = ("pid", "network", "ipc", "uts", "mount", "cgroup", "user", "time")
+DEFAULT_NAMESPACES = NAMESPACES[:6]
 
 # The types of what is read: a type, [of all], {name: of it}, or (str, of all values of a map).
 NAMED_CAPABILITIES = {name: [str] for name in ("bounding", "effective", "permitted", "inheritable", "ambient")}
+MAPPING = {"containerID": int, "hostID": int, "size": int}
 TYPES: "Config" = {
     "ociVersion": str, "hostname": str, "domainname": str, "annotations": (str, str),
     "root": {"path": str, "readonly": bool},
@@ -36,6 +38,7 @@ TYPES: "Config" = {
     "linux": {
         "namespaces": [{"type": str, "path": str}], "cgroupsPath": str, "sysctl": (str, str),
         "devices": [{"path": str, "type": str, "major": int, "minor": int, "fileMode": int, "uid": int, "gid": int}],
+        "uidMappings": [MAPPING], "gidMappings": [MAPPING], "timeOffsets": (str, {"secs": int, "nanosecs": int}),
         "maskedPaths": [str], "readonlyPaths": [str], "rootfsPropagation": str,
         "seccomp": {
             "defaultAction": str, "defaultErrnoRet": int, "architectures": [str], "flags": [str],
@@ -50,8 +53,8 @@ TYPES: "Config" = {
 # What may stand in a config, and is refused unless it is empty.
 REFUSED = (
     "process.apparmorProfile", "process.selinuxLabel", "process.ioPriority", "process.scheduler",
-    "process.execCPUAffinity", "linux.uidMappings", "linux.gidMappings", "linux.timeOffsets",
-    "linux.mountLabel", "linux.intelRdt", "linux.personality", "linux.netDevices", "linux.memoryPolicy",
+    "process.execCPUAffinity", "linux.mountLabel", "linux.intelRdt", "linux.personality", "linux.netDevices",
+    "linux.memoryPolicy",
     "linux.resources.memory", "linux.resources.cpu", "linux.resources.blockIO", "linux.resources.hugepageLimits",
     "linux.resources.network", "linux.resources.rdma", "linux.resources.unified",
 )
@@ -201,23 +204,50 @@ def _check_namespaces(config: "Config") -> None:
         kind = entry.get("type") or ""
         if kind in seen:
             raise InvalidConfig(f"linux.namespaces: {kind} stands there twice")
-        if kind in ("user", "time"):
-            raise Unsupported(f"linux.namespaces: this runtime makes no {kind} namespace",
-                              "leave it out of config.json")
         if kind not in NAMESPACES:
             raise InvalidConfig(f"linux.namespaces: {kind!r} is no kind of namespace")
         seen[kind] = entry.get("path") or ""
     if seen.get("mount") or "mount" not in seen:
         raise Unsupported("linux.namespaces: a mount namespace of the container's own is needed",
                           'add {"type": "mount"} without a path')
-    for name, kind in (("hostname", "uts"), ("domainname", "uts")):
-        if config.get(name) and kind not in seen:
+    for name, kind in (("hostname", "uts"), ("domainname", "uts"), ("linux.timeOffsets", "time"),
+                       ("linux.uidMappings", "user"), ("linux.gidMappings", "user")):
+        if part(config, name) and kind not in seen:
             raise InvalidConfig(f"{name}: it would be the host's, for there is no {kind} namespace")
+    _check_mappings(config, seen)
+    _check_offsets(config, seen)
     for name in part(config, "linux.sysctl") or {}:
         kind = next((kind for start, kind in SYSCTLS.items() if name.replace("/", ".").startswith(start)), "")
         if kind not in seen:
             raise InvalidConfig(f"linux.sysctl: {name} would be the host's",
                                 f"it needs a {kind} namespace" if kind else "only parameters of a namespace can be set")
+
+
+def _check_mappings(config: "Config", kinds: dict[str, str]) -> None:
+    for path in ("linux.uidMappings", "linux.gidMappings"):
+        if kinds.get("user") == "" and not part(config, path):
+            raise InvalidConfig(f"{path}: missing, and a new user namespace needs it")
+        for number, mapping in enumerate(part(config, path) or []):
+            check_mapping(mapping, f"{path}[{number}]")
+
+
+def check_mapping(mapping: "Config", where: str) -> None:
+    """Check one entry of uidMappings or gidMappings. Errors: InvalidConfig."""
+    _check_complete(mapping, ("containerID", "hostID", "size"), where)
+    for name in ("containerID", "hostID"):
+        if not 0 <= mapping[name] <= mapping[name] + mapping["size"] < 1 << 32 or mapping["size"] < 1:
+            raise InvalidConfig(f"{where}: {mapping['size']} ids from {name} {mapping[name]} are no range of ids")
+
+
+def _check_offsets(config: "Config", kinds: dict[str, str]) -> None:
+    offsets = part(config, "linux.timeOffsets") or {}
+    if offsets and kinds["time"]:
+        raise InvalidConfig("linux.timeOffsets: the time namespace that is joined has its own already")
+    for clock, offset in offsets.items():
+        if clock not in ("boottime", "monotonic"):
+            raise InvalidConfig(f"linux.timeOffsets.{clock}: only boottime and monotonic can be moved")
+        if not 0 <= (offset.get("nanosecs") or 0) < 10**9:
+            raise InvalidConfig(f"linux.timeOffsets.{clock}.nanosecs: {offset['nanosecs']} is not below 10^9")
 
 
 # ---- a default
@@ -251,7 +281,7 @@ def default(args: "list[str]", rootfs: str, hostname: str, capabilities: "tuple[
         "hostname": hostname,
         "mounts": [{"destination": place, "type": kind, "source": source, "options": options.split()}
                    for place, kind, source, options in MOUNTS],
-        "linux": {"namespaces": [{"type": kind} for kind in NAMESPACES], "maskedPaths": list(MASKED),
+        "linux": {"namespaces": [{"type": kind} for kind in DEFAULT_NAMESPACES], "maskedPaths": list(MASKED),
                   "readonlyPaths": list(READONLY), "resources": {}},
     }
 

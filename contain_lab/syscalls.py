@@ -34,7 +34,7 @@ RESOLVE_NO_XDEV, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, RESOLVE_BENEATH, RE
 RESOLVE_IN_ROOT_SAFELY = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS
 
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_KEEPCAPS, PR_CAPBSET_READ, PR_CAPBSET_DROP = 1, 4, 8, 23, 24
-PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 36, 38, 47
+PR_SET_CHILD_SUBREAPER, PR_GET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 36, 37, 38, 47
 PR_CAP_AMBIENT_RAISE, PR_CAP_AMBIENT_CLEAR_ALL = 2, 4
 
 # capabilities by number, as <linux/capability.h> has them, without CAP_
@@ -295,6 +295,13 @@ def openat2(directory: int, path: str, flags: int, mode: int, resolve: int) -> i
 def prctl(option: int, value: int, third: int = 0) -> int:
     """Operate on the calling process. man: prctl(2)."""
     return _call("prctl", option, value, third, 0, 0)
+
+
+def is_child_subreaper() -> bool:
+    """Whether orphans among our descendants become our children. man: prctl(2), PR_GET_CHILD_SUBREAPER."""
+    answer = (_Int * 1)()
+    _call("prctl", PR_GET_CHILD_SUBREAPER, answer, 0, 0, 0)
+    return bool(answer[0])
 
 
 def prlimit(pid: int, resource: int, soft: int, hard: int) -> None:

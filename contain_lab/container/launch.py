@@ -6,9 +6,9 @@ time limit where a student's step runs. A child tells its parent, in this order:
     failed ...            a step failed: its name, reason, hint, errno, lines
     ready                 all is done but the last stretch
     waiting               a created container waits to be started; its parent may go
-The parent tells the child when it is in its groups, and when it may go on: of a created one the state is kept, for a
-foreground one signals are passed on; until then it dies with its parent. Who dies without a word is named by the step
-that began last.
+The parent tells the child when its ids are mapped, when it is in its groups, and when it may go on: of a created one
+the state is kept, for a foreground one signals are passed on; until then it dies with its parent. Who dies without a
+word is named by the step that began last.
 """
 
 import marshal
@@ -98,7 +98,7 @@ def launch(plan: "Plan", done: "list[Row]", loop: Loop, terminal: int = -1, held
     (up, tell), (hear, down) = os.pipe(), os.pipe()
     fifo = os.open(f"{plan.folder}/start", os.O_RDWR | os.O_CLOEXEC)
     parent = os.getpid()
-    pid = clone(plan)
+    pid = clone_between(plan, tell, up) if plan.between else clone(plan)
     if pid == 0:
         os.close(up)
         os.close(down)  # so that a parent that goes away is heard
@@ -139,9 +139,50 @@ def clone(plan: "Plan") -> int:
     return int(pid)
 
 
+def clone_between(plan: "Plan", tell: int, up: int) -> int:
+    """As `clone`, by a process in between, which has joined what the child has to be born in, and ends.
+
+    Its child becomes ours, because we take in orphans for as long. Errors: those of its steps, and of `clone`.
+    """
+    was = syscalls.is_child_subreaper()
+    syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
+    (hear, say), between = os.pipe(), os.fork()
+    if between == 0:
+        try:
+            run_here(plan.between, [])
+            pid = clone(plan)
+        except BaseException as error:  # noqa: BLE001  whatever it is, the one who waits for the child is told
+            give_up(error, tell)
+        if pid:
+            os.write(say, str(pid).encode())
+            os._exit(0)
+        os.close(hear)
+        os.close(say)
+        return 0
+    os.close(say)
+    code = os.waitstatus_to_exitcode(os.waitpid(between, 0)[1])
+    pid = int(os.read(hear, 16) or b"0")
+    os.close(hear)
+    syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, int(was))
+    if not pid:
+        raise told(up, code)
+    return pid
+
+
+def told(up: int, code: int) -> ContainLabError:
+    """The error that a process has left in the pipe to its parent, or that it left none: by its exit code."""
+    if code < 0 or not select.select([up], [], [], 0)[0]:
+        return ContainLabError(f"a process went away without a word ({how_it_ended(code)})",
+                               "it was killed from outside")
+    return failure(*marshal.loads(_read(up, int.from_bytes(os.read(up, 4), "little")))[1:])
+
+
 def beside(plan: "Plan", done: "list[Row]", child: Child, loop: Loop) -> None:
     """Run the parent's rows while the child runs its own; where they fail because it failed, its error is the one."""
     try:
+        if plan.mapped or plan.between:
+            run_here(plan.mapped, done, {steps.PID: child.pid})
+            os.write(child.down, b"m")
         run_here(plan.beside, done, {steps.PID: child.pid})
         os.write(child.down, b"g")
     except (OSError, StepFailed):
@@ -240,11 +281,16 @@ def failure(kind: str, step: str, reason: str, hint: str, number: int, frames: "
     return StepFailed(step, reason, hint, number, tuple(tuple(frame) for frame in frames), code)
 
 
+def how_it_ended(code: int) -> str:
+    """An exit code as os.waitstatus_to_exitcode has it, in words."""
+    return f"signal {-code}" if code < 0 else f"exit code {code}"
+
+
 def went_away(child: Child) -> ContainLabError:
     """The error for a child that ended without a word."""
     code = os.waitstatus_to_exitcode(os.waitpid(child.pid, 0)[1])
     child.ended = True
-    how = f"signal {-code}" if code < 0 else f"exit code {code}"
+    how = how_it_ended(code)
     if child.step or child.last:
         return StepFailed(child.step or child.last, f"the process went away without a word ({how})",
                           "a step must return: it may not exit, execute a program, or close descriptors")
@@ -258,6 +304,8 @@ def run_child(plan: "Plan", tell: int, hear: int, values: "dict[Any, Any]") -> N
     """Run the child's rows. It never returns: at its end stands execve, or _exit."""
     try:
         announce = (lambda what, step: send(tell, (what, step))) if steps.theirs else None
+        if (plan.mapped or plan.between) and os.read(hear, 1) != b"m":
+            os._exit(1)
         steps.run(plan.alone, [], values, announce)
         if os.read(hear, 1) != b"g":
             os._exit(1)  # the parent is gone

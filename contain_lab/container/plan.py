@@ -1,13 +1,16 @@
 """The plan of a container's start: its spec, turned into rows of steps. Pure: nothing is done here.
 
 The order is the labs' order, except where the kernel wants another: the groups are joined before the cgroup
-namespace is made and before anything shows them; what needs privileges comes before they are given up.
+namespace is made and before anything shows them; what needs privileges comes before they are given up; and a user
+namespace comes first of all, with its maps, because it owns the others.
 """
+
+import os
 
 from contain_lab import capabilities, cgroups, files, rootfs, seccomp, spec, syscalls
 from contain_lab.container import console, process, state
 from contain_lab.errors import InvalidConfig
-from contain_lab.namespaces import cgroup, enter, ipc, mount, net, pid, sysctl, uts
+from contain_lab.namespaces import cgroup, enter, ipc, mount, net, pid, sysctl, time, user, uts
 from contain_lab.steps import PID, Later
 
 TYPE_CHECKING = False
@@ -25,27 +28,37 @@ NODES = {"uts": (uts, "unshare_uts"), "ipc": (ipc, "unshare_ipc"), "mount": (mou
 
 
 class Plan:
-    """The rows of a start, in six stretches: each is a list of rows.
+    """The rows of a start, in stretches: each is a list of rows.
 
-    before: the parent's, before there is a child; clone: the one that makes it; beside: the parent's, while the
-    child does `alone`; alone: the child's, before it is in its groups; inside: the child's, up to execve; ready: the
-    parent's, when the child has done all but execve. netns: a path, where its network namespace gets a name.
+    before: the parent's, before there is a child; between: of a process that joins what the child has to be born in,
+    makes the child, and ends; clone: the one that makes it; mapped: the parent's, while the child waits to be mapped;
+    beside: the parent's, while the child does `alone`; alone: the child's, before it is in its groups; inside: the
+    child's, up to execve; ready: the parent's, when the child has done all but execve. netns: a path, where its
+    network namespace gets a name.
     """
+
+    between: "list[Row]" = []
+    mapped: "list[Row]" = []
 
     def __init__(self, config: "Config", root: str, folder: str, overlay: "tuple[str, str] | None" = None,
                  waits: bool = True, netns: str = "") -> None:
         self.config, self.root, self.folder, self.overlay, self.waits = config, root, folder, overlay, waits
         self.kinds = {entry["type"]: entry.get("path") or "" for entry in spec.part(config, "linux.namespaces") or []}
         self.before = list(before_rows(self))
-        self.clone = (pid, "clone_into_namespaces", (("pid",) if self.kinds.get("pid") == "" else (),))
-        self.beside = list(group_rows(config, folder))
+        self.bound = "user" in self.kinds or not files.is_machines_root()  # device nodes cannot be made
+        self.between = list(between_rows(self.kinds))
+        new = tuple(kind for kind in ("user", "pid") if self.kinds.get(kind) == "")
+        self.clone = (pid, "clone_into_namespaces", (new,))
+        self.mapped = list(mapped_rows(config, self.kinds))
+        self.beside = list(group_rows(config, folder, self.bound))
         self.alone = list(alone_rows(self))
         self.inside = list(inside_rows(self))
         self.ready = [(net, "name_namespace", (PID, netns), (net, "forget_namespace", (netns,)))] if netns else []
 
     def rows(self) -> "list[Row]":
         """All of them, in order."""
-        return [*self.before, self.clone, *self.beside, *self.alone, *self.inside[:-1], *self.ready, *self.inside[-1:]]
+        return [*self.before, *self.between, self.clone, *self.mapped, *self.beside, *self.alone, *self.inside[:-1],
+                *self.ready, *self.inside[-1:]]
 
     def program(self) -> bytes:
         """What FILTER stands for: the filter of system calls, compiled or from the folder where they are kept."""
@@ -61,14 +74,35 @@ def before_rows(plan: Plan) -> "Iterator[Row]":
     if plan.overlay:
         layer = plan.overlay[1]
         yield rootfs, "make_layer", (layer,), (rootfs, "remove_layer", (layer,))
-    if plan.kinds.get("pid"):
-        yield enter, "join_namespace", (plan.kinds["pid"], "pid")
 
 
-def group_rows(config: "Config", folder: str) -> "Iterator[Row]":
-    """The groups that the resources ask for, made and joined."""
+def between_rows(kinds: dict[str, str]) -> "Iterator[Row]":
+    """The namespaces by path that the child is born in; before it has a new user namespace, all that are the host's."""
+    for kind in ("ipc", "uts", "network", "cgroup", "time", "pid") if kinds.get("user") == "" else ("user", "pid"):
+        if kinds.get(kind):
+            yield enter, "join_namespace", (kinds[kind], kind)
+
+
+def mapped_rows(config: "Config", kinds: dict[str, str]) -> "Iterator[Row]":
+    """The maps of a new user namespace, and what the child will have no privileges for in it."""
+    if kinds.get("user") == "":
+        uids, gids = (tuple((each["containerID"], each["hostID"], each["size"]) for each in config["linux"][name])
+                      for name in ("uidMappings", "gidMappings"))
+        if os.geteuid() and len(gids) == gids[0][2] == 1:
+            yield user, "deny_setgroups", (PID,)
+        yield user, "write_id_maps", (PID, uids, gids)
+    if "user" in kinds:
+        yield from limit_rows(config, outside=True)
+
+
+def group_rows(config: "Config", folder: str, bound: bool = False) -> "Iterator[Row]":
+    """The groups that the resources ask for, made and joined.
+
+    bound: without the rules about devices, for in a user namespace none can be made that would have to be denied.
+    """
     name = (spec.part(config, "linux.cgroupsPath") or f"cl-{folder.rpartition('/')[2].removeprefix('cl-')}").strip("/")
-    rules = tuple(_device_rule(each) for each in spec.part(config, "linux.resources.devices") or [])
+    asked = [] if bound else spec.part(config, "linux.resources.devices") or []
+    rules = tuple(map(_device_rule, asked))
     limit = spec.part(config, "linux.resources.pids.limit")
     for controller, wanted in (("devices", rules), ("pids", limit is not None)):
         if wanted:
@@ -94,10 +128,14 @@ def alone_rows(plan: Plan) -> "Iterator[Row]":
     config, kinds = plan.config, plan.kinds
     yield pid, "die_with_parent", (PARENT,)
     yield pid, "new_session", ()
+    yield from clock_rows(config, kinds)
+    if "user" in kinds:
+        yield user, "become_root", ()
+        yield pid, "die_with_parent", (PARENT,)  # a change of user has cleared it
     for kind in ("uts", "ipc", "mount", "network"):
-        if kinds.get(kind):
+        if kinds.get(kind) and (enter, "join_namespace", (kinds[kind], kind)) not in plan.between:
             yield enter, "join_namespace", (kinds[kind], kind)
-        elif kind in kinds:
+        elif kinds.get(kind) == "":
             yield (*NODES[kind], ())
         if kind == "uts" and config.get("hostname"):
             yield uts, "set_hostname", (config["hostname"],)
@@ -107,6 +145,19 @@ def alone_rows(plan: Plan) -> "Iterator[Row]":
             yield mount, "set_propagation", ("/", _root_propagation(config))
         if kind == "network" and kinds.get(kind) == "":
             yield net, "bring_loopback_up", ()
+
+
+def clock_rows(config: "Config", kinds: dict[str, str]) -> "Iterator[Row]":
+    """A time namespace, while the process may still write its own files in /proc."""
+    offsets = spec.part(config, "linux.timeOffsets") or {}
+    if kinds.get("time") == "":
+        yield time, "unshare_time", ()
+        if offsets:
+            yield time, "write_time_offsets", (tuple((clock, each.get("secs") or 0, each.get("nanosecs") or 0)
+                                                     for clock, each in offsets.items()),)
+        yield enter, "join_namespace", ("/proc/self/ns/time_for_children", "time")
+    elif kinds.get("time") and "user" not in kinds:
+        yield enter, "join_namespace", (kinds["time"], "time")
 
 
 def _root_propagation(config: "Config") -> int:
@@ -119,19 +170,21 @@ def _root_propagation(config: "Config") -> int:
 
 def inside_rows(plan: Plan) -> "Iterator[Row]":
     """From the limits to execve."""
-    yield from limit_rows(plan.config)
+    if "user" not in plan.kinds:
+        yield from limit_rows(plan.config)
     yield from rootfs_rows(plan)
     yield from kernel_rows(plan)
     yield from privilege_rows(plan.config)
     yield from last_rows(plan)
 
 
-def limit_rows(config: "Config") -> "Iterator[Row]":
-    """Limits of the process itself."""
-    for limit in spec.part(config, "process.rlimits") or []:
-        yield process, "set_rlimit", (limit["type"], limit["soft"], limit["hard"])
+def limit_rows(config: "Config", outside: bool = False) -> "Iterator[Row]":
+    """Limits of the process itself; outside: set by its parent, for it has no privileges over the host."""
+    limit, score, who = ("limit_process", "score_process", (PID,)) if outside else ("set_rlimit", "set_oom_score", ())
+    for each in spec.part(config, "process.rlimits") or []:
+        yield process, limit, (*who, each["type"], each["soft"], each["hard"])
     if spec.part(config, "process.oomScoreAdj") is not None:
-        yield process, "set_oom_score", (config["process"]["oomScoreAdj"],)
+        yield process, score, (*who, config["process"]["oomScoreAdj"])
 
 
 def rootfs_rows(plan: Plan) -> "Iterator[Row]":
@@ -139,12 +192,17 @@ def rootfs_rows(plan: Plan) -> "Iterator[Row]":
     config, root = plan.config, plan.root
     if plan.overlay:
         lower, layer = plan.overlay
-        yield rootfs, "mount_overlay", (root, lower, f"{layer}/upper", f"{layer}/work")
+        step = "mount_user_overlay" if plan.bound else "mount_overlay"
+        yield rootfs, step, (root, lower, f"{layer}/upper", f"{layer}/work")
     else:
         yield rootfs, "bind_rootfs", (root,)
     for entry in config.get("mounts") or []:
         yield from mount_rows(root, entry)
-    yield rootfs, "make_devices", (root, tuple(devices(config)))
+    nodes = tuple(devices(config))
+    if plan.bound:
+        yield rootfs, "bind_devices", (root, tuple(node[:4] for node in nodes if node[1] != "p"))
+        nodes = tuple(node for node in nodes if node[1] == "p")
+    yield rootfs, "make_devices", (root, nodes)
     yield rootfs, "link_standard_streams", (root,)
     yield rootfs, "pivot_into_rootfs", (root,)
 
@@ -191,9 +249,9 @@ def kernel_rows(plan: Plan) -> "Iterator[Row]":
         yield rootfs, "make_path_readonly", ("/", path)
     for path in spec.part(config, "linux.maskedPaths") or []:
         yield rootfs, "mask_path", ("/", path)
-    if plan.kinds.get("cgroup"):
+    if plan.kinds.get("cgroup") and plan.kinds.get("user") != "":
         yield enter, "join_namespace", (plan.kinds["cgroup"], "cgroup")
-    elif "cgroup" in plan.kinds:
+    elif plan.kinds.get("cgroup") == "":
         yield cgroup, "unshare_cgroup", ()
 
 

@@ -17,14 +17,24 @@ RLIMITS = {f"RLIMIT_{name}": number for number, name in enumerate(
 
 def set_rlimit(kind: str, soft: int, hard: int) -> None:
     """Limit a resource of this process and its children."""
+    limit_process(0, kind, soft, hard)
+
+
+def limit_process(pid: int, kind: str, soft: int, hard: int) -> None:
+    """Limit a resource of another process, which may have no privilege to do so itself."""
     if kind not in RLIMITS:
         raise InvalidConfig(f"process.rlimits: {kind}: no such limit", "getrlimit(2) lists them")
-    syscalls.prlimit(0, RLIMITS[kind], soft, hard)
+    syscalls.prlimit(pid, RLIMITS[kind], soft, hard)
 
 
 def set_oom_score(score: int) -> None:
     """Say how gladly the kernel shall kill this process when memory runs out."""
     files.put("/proc/self/oom_score_adj", str(score))
+
+
+def score_process(pid: int, score: int) -> None:
+    """Say how gladly the kernel shall kill another process, which may not write this itself."""
+    files.put(f"/proc/{pid}/oom_score_adj", str(score))
 
 
 def set_umask(mask: int) -> None:

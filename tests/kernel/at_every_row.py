@@ -1,6 +1,6 @@
 """Do something at every row of the plan of a container, each time in a process of its own, and say what was left.
 
-    at_every_row.py skip|fail|kill-run|kill-create
+    at_every_row.py skip|fail|kill-run|kill-create|kill-create-user
 
 A line of JSON for each: step, side ("self": who runs the row is killed; "parent": its parent), code, err, before (what
 was left), after (what is left once it was swept). State and data are where $CONTAIN_LAB_STATE and $CONTAIN_LAB_DATA
@@ -31,7 +31,18 @@ PROGRAM = ["sh", "-c", "true"]
 def prepare(how: str) -> Plan:
     """The plan of a default container, run from the image or created from a bundle."""
     plan = engine.prepare("busybox", PROGRAM, netns=f"{STATE}/net")
-    return Plan(oci_config(plan), plan.root, f"{OCI}/x") if how == "kill-create" else plan
+    if how == "kill-create-user":
+        map_ids(plan.config)
+    return Plan(oci_config(plan), plan.root, f"{OCI}/x") if how.startswith("kill-create") else plan
+
+
+def map_ids(config: dict[str, Any]) -> None:
+    """A user namespace, and one to join before it, which needs a process in between."""
+    linux = config["linux"]
+    linux["namespaces"] = [each for each in linux["namespaces"] if each["type"] != "ipc"] + [
+        {"type": "user"}, {"type": "ipc", "path": "/proc/self/ns/ipc"}]
+    linux["uidMappings"] = linux["gidMappings"] = [{"containerID": 0, "hostID": 100000, "size": 1000}]
+    config["mounts"] = [each for each in config["mounts"] if each["type"] != "mqueue"]
 
 
 def oci_config(plan: Plan) -> dict[str, Any]:
@@ -139,14 +150,16 @@ def sweep() -> None:
 # ---- one after the other
 
 DO: dict[str, Callable[[Plan, str, int, str], int]] = {
-    "skip": leave_out, "fail": let_fail, "kill-run": kill_run, "kill-create": kill_create}
+    "skip": leave_out, "fail": let_fail, "kill-run": kill_run, "kill-create": kill_create,
+    "kill-create-user": kill_create}
 
 
 def places(how: str) -> Iterator[tuple[str, int, str]]:
     """(step, which of its calls, who is killed)."""
     plan = prepare(how)
-    child = [steps.full_name(row[0], row[1]) for row in [*plan.alone, *plan.inside]]
-    here = [steps.full_name(row[0], row[1]) for row in [*plan.before, plan.clone, *plan.beside, *plan.ready]]
+    child = [steps.full_name(row[0], row[1]) for row in [*plan.between, *plan.alone, *plan.inside]]
+    here = [steps.full_name(row[0], row[1]) for row in [*plan.before, plan.clone, *plan.mapped, *plan.beside,
+                                                        *plan.ready]]
     if how in ("skip", "fail"):
         yield from ((name, 1, "self") for name in dict.fromkeys(here + child))
         return
@@ -174,7 +187,7 @@ def one(how: str, step: str, number: int, side: str) -> dict[str, object]:
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     said = os.pread(errors, 100_000, 0).decode()
     os.close(errors)
-    if not (how == "kill-create" and code == 0):
+    if not (how.startswith("kill-create") and code == 0):
         settle()
     before = left()
     sweep()

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from bundles import Bundle, make_rootfs
+from bundles import Bundle, make_rootfs, map_ids
 
 from contain_lab import syscalls
 
@@ -45,6 +45,13 @@ def own_bundle(bundle: Bundle, rootfs: Path) -> Bundle:
     """A bundle with a root of its own."""
     bundle.rootfs = rootfs
     bundle.config["root"]["path"] = str(rootfs)
+    return bundle
+
+
+@pytest.fixture
+def mapped(bundle: Bundle, tmp_path: Path) -> Bundle:
+    """A bundle with a user namespace, whose ids begin at 100000, and their groups at 200000."""
+    map_ids(bundle)
     return bundle
 
 

@@ -161,6 +161,7 @@ def test_a_plan_touches_nothing(config, monkeypatch):
         monkeypatch.setattr(syscalls, name, touched)
     monkeypatch.setattr(builtins, "open", lambda path, *args, **named: touched(path))
     monkeypatch.setattr(planning.capabilities, "last_capability", lambda: 40)
+    monkeypatch.setattr(planning.files, "is_machines_root", lambda: True)
     assert len(plan_of(config, overlay=("/image", "/layer")).rows()) == len(due)
 
 

@@ -42,6 +42,10 @@ def make_config() -> Config:
         seccomp={"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86"], "flags": [],
                  "syscalls": [{"names": ["mkdir"], "action": "SCMP_ACT_ERRNO", "errnoRet": 28,
                                "args": [{"index": 1, "value": 2, "valueTwo": 3, "op": "SCMP_CMP_EQ"}]}]},
+        namespaces=[{"type": kind} for kind in spec.NAMESPACES],
+        uidMappings=[{"containerID": 0, "hostID": 100000, "size": 65536}],
+        gidMappings=[{"containerID": 0, "hostID": 200000, "size": 65536}],
+        timeOffsets={"boottime": {"secs": 100, "nanosecs": 0}},
         cgroupsPath="/a/b", sysctl={"net.ipv4.ip_forward": "1"}, rootfsPropagation="rprivate",
         devices=[{"path": "/dev/fuse", "type": "c", "major": 10, "minor": 229, "fileMode": 0o666, "uid": 0, "gid": 0}],
         resources={"pids": {"limit": 5}, "devices": [{"allow": False, "access": "rwm"}]})
@@ -87,6 +91,14 @@ def test_the_default_and_the_full_config_are_valid(config):
     ("linux.namespaces", [{"type": "mount"}, {"type": "mount"}], "linux.namespaces: mount stands there twice"),
     ("linux.namespaces", [{"type": "disk"}], "linux.namespaces: 'disk' is no kind of namespace"),
     ("linux.namespaces", [{"type": "mount"}], "hostname: it would be the host's, for there is no uts namespace"),
+    ("linux.uidMappings", [], "linux.uidMappings: missing, and a new user namespace needs it"),
+    ("linux.uidMappings.0.size", None, "linux.uidMappings[0].size: missing"),
+    ("linux.gidMappings.0.size", 0, "linux.gidMappings[0]: 0 ids from containerID 0 are no range of ids"),
+    ("linux.gidMappings.0.hostID", 4294967295,
+     "linux.gidMappings[0]: 65536 ids from hostID 4294967295 are no range of ids"),
+    ("linux.timeOffsets", {"realtime": {}}, "linux.timeOffsets.realtime: only boottime and monotonic can be moved"),
+    ("linux.timeOffsets.boottime.nanosecs", 10**9,
+     "linux.timeOffsets.boottime.nanosecs: 1000000000 is not below 10^9"),
     ("linux.sysctl", {"kernel.panic": "1"}, "linux.sysctl: kernel.panic would be the host's"),
     ("linux.devices.0.path", None, "linux.devices[0].path: missing"),
     ("linux.devices.0.type", "x", "linux.devices[0].type: 'x' is none of c, u, b and p"),
@@ -118,8 +130,6 @@ def test_what_is_empty_asks_for_nothing(config, path):
 
 @pytest.mark.parametrize(("path", "value", "message"), [
     ("hooks", {"prestart": [{"path": "/bin/true"}]}, "hooks: this runtime runs none"),
-    ("linux.namespaces", [{"type": "user"}], "linux.namespaces: this runtime makes no user namespace"),
-    ("linux.namespaces", [{"type": "time"}], "linux.namespaces: this runtime makes no time namespace"),
     ("mounts.6.uidMappings", [{"hostID": 1}], "mounts[6]: this runtime maps no ids of a mount"),
 ])
 def test_other_things_that_are_not_done_are_refused_too(config, path, value, message):

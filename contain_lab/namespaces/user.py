@@ -1,0 +1,97 @@
+"""User: which ids a process has, and over what its capabilities reach. man: user_namespaces(7), newuidmap(1).
+
+A new user namespace maps no id: whoever is in it is the overflow user, 65534, with all capabilities, which reach no
+further than to what that namespace owns. Its maps say which ids of the host stand behind the ids inside; each is
+written once, from outside. Without privileges only the own id can be mapped; more ids are granted in /etc/subuid and
+/etc/subgid, and two set-user-ID programs, newuidmap and newgidmap, write them.
+"""
+
+import os
+
+from contain_lab import files
+from contain_lab.errors import ContainLabError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    Ranges = tuple[tuple[int, int, int], ...]  # (first id inside, first id outside, how many)
+
+
+def deny_setgroups(pid: int) -> None:
+    """Forbid a process in its user namespace to give up groups, before an ordinary user may map one."""
+    files.put(f"/proc/{pid}/setgroups", "deny")
+
+
+def write_id_maps(pid: int, uids: "Ranges", gids: "Ranges") -> None:
+    """Say which ids of the host stand behind the ids inside: each range is (inside, outside, count)."""
+    for kind, ranges in (("uid", uids), ("gid", gids)):
+        lines = "".join(f"{inside} {outside} {count}\n" for inside, outside, count in ranges)
+        try:
+            files.put(f"/proc/{pid}/{kind}_map", lines)
+        except PermissionError:  # more than our own id
+            write_granted_map(kind, pid, ranges)
+
+
+def become_root() -> None:
+    """Become root of this user namespace, and leave the host's groups behind where that is allowed."""
+    if files.get("/proc/self/setgroups") == "allow\n":
+        os.setgroups([])
+    os.setresgid(0, 0, 0)
+    os.setresuid(0, 0, 0)
+
+
+# ---- ids that are granted to an ordinary user
+
+def write_granted_map(kind: str, pid: int, ranges: "Ranges") -> None:
+    """Have newuidmap (kind "uid") or newgidmap ("gid") write a map: it looks what is granted. Errors: ContainLabError.
+
+    man: newuidmap(1).
+    """
+    program, told = f"new{kind}map", os.pipe()
+    words = [program, str(pid), *(str(number) for each in ranges for number in each)]
+    try:
+        helper = os.posix_spawnp(program, words, os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, told[1], 2)])
+    except FileNotFoundError:
+        raise ContainLabError(f"{program}: no such program, and only it can map more ids than one",
+                              "install the package uidmap") from None
+    finally:
+        os.close(told[1])
+    with open(told[0], encoding="utf-8", errors="replace") as pipe:
+        said = " ".join(pipe.read().split())
+    if os.waitstatus_to_exitcode(os.waitpid(helper, 0)[1]):
+        raise ContainLabError(f"{' '.join(words)}: {said.removeprefix(f'{program}: ') or 'it failed'}",
+                              f"/etc/sub{kind} says which ids are granted")
+
+
+def granted_ranges(text: str, name: str, number: int) -> tuple[tuple[int, int], ...]:
+    """What /etc/subuid or /etc/subgid grants to a user, by name or number: (first id, how many) each. man: subuid(5).
+
+    text: of the file. Lines that say nothing are passed over, as newuidmap does.
+    """
+    found = []
+    for line in text.splitlines():
+        owner, _, rest = line.strip().partition(":")
+        first, _, count = rest.partition(":")
+        if owner in (name, str(number)) and first.isdecimal() and count.isdecimal() and int(count):
+            found.append((int(first), int(count)))
+    return tuple(found)
+
+
+def own_maps() -> "tuple[Ranges, Ranges]":
+    """The maps that this user may ask for, uids and gids: the own id as root, then the ids that are granted."""
+    from shutil import which
+
+    if not which("newuidmap") or not which("newgidmap"):
+        return ((0, os.geteuid(), 1),), ((0, os.getegid(), 1),)
+    return _own_map("uid", os.geteuid()), _own_map("gid", os.getegid())
+
+
+def _own_map(kind: str, own: int) -> "Ranges":
+    import pwd
+
+    place, number = f"/etc/sub{kind}", os.geteuid()
+    granted = granted_ranges(files.get(place), pwd.getpwuid(number).pw_name, number) if os.path.exists(place) else ()
+    ranges, inside = [(0, own, 1)], 1
+    for first, count in granted:
+        ranges.append((inside, first, count))
+        inside += count
+    return tuple(ranges)
