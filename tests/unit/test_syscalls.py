@@ -137,7 +137,7 @@ def permitted() -> int:
 def test_the_docstring_of_a_call_names_its_manual_page(name):
     page = re.search(r"man: (\w+)\(2\)", CALLS[name].__doc__)
     assert page, f"{name} names no manual page"
-    assert page.group(1) in {name, name.rstrip("23"), name.removesuffix("_type"), "clone", "sethostname"}
+    assert page.group(1) in {name, name.rstrip("23"), name.removesuffix("_type"), "clone", "prctl", "sethostname"}
     if name == "setdomainname":
         assert page.group(1) == name
 
