@@ -30,6 +30,7 @@
 # |---|---|---|---|
 # | [00 A container is a process](00_process.ipynb) | nothing yet: fork, execve, a first container from both sides, its trace | 25 min | easy |
 # | [01 UTS: a name of its own](01_uts.ipynb) | `set_hostname`, `unshare_uts`, `join_namespace` | 35 min | easy to moderate, one hard exercise at the end |
+# | [02 IPC: queues and memory of its own](02_ipc.ipynb) | `unshare_ipc`, `set_sysctl` | 30 min | easy to moderate, one hard exercise at the end |
 # | [04 Root: a file system of its own](04_root.ipynb) | `bind_rootfs`, `pivot_into_rootfs` | 40 min | moderate, one hard exercise at the end |
 # | [06 Network: from loopback to a cable](06_network.ipynb) | `unshare_net`, `bring_loopback_up`, `name_namespace`; a cable between two containers | 45 min | easy to moderate, one hard exercise at the end |
 #
@@ -39,7 +40,6 @@
 #
 # | lab | you add |
 # |---|---|
-# | 02 IPC | message queues and shared memory of its own, and the sysctls that bound them |
 # | 03 PID | process 1: an init that reaps its children |
 # | 05 Mounts | propagation, /proc, /dev, masked paths |
 # | 07 User | root inside, nobody outside: id maps, containers without root |

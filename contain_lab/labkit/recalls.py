@@ -109,8 +109,15 @@ def a_cable(draw: Random) -> dict[str, object]:
     return {"net": net, "other": other}
 
 
+def a_size(draw: Random) -> dict[str, object]:
+    """A size in bytes that is no default, and half of it."""
+    size = 2 * draw.randint(5000, 30000)
+    return {"size": size, "half": size // 2}
+
+
 NUMBERS: dict[str, Callable[[Random], dict[str, object]]] = {
     "two_numbers": two_numbers, "forks": forks, "three_processes": three_processes, "a_limit": a_limit,
     "a_mount": a_mount,
     "a_cable": a_cable,
+    "a_size": a_size,
 }

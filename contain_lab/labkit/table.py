@@ -86,6 +86,23 @@ LABS: tuple[Lab, ...] = (
         ),
     ),
     Lab(
+        number="02",
+        stem="02_ipc",
+        title="IPC: queues and memory of its own",
+        minutes=30,
+        needs=("root", "ipc namespace", "image busybox"),
+        steps=(
+            Step("unshare_ipc", "contain_lab.namespaces.ipc", "namespaces", (), "easy", 2),
+            Step("set_sysctl", "contain_lab.namespaces.sysctl", "namespaces",
+                 ("net.ipv4.ip_default_ttl", "77"), "moderate", 10),  # older kernels let only root set kernel.msgmax
+        ),
+        checks=(
+            Check("ipc.unshare", 2, ("unshare_ipc",)),
+            Check("ipc.sysctl", 4, ("set_sysctl",)),
+            Check("ipc.container", 3, ("unshare_ipc", "set_sysctl")),
+        ),
+    ),
+    Lab(
         number="04",
         stem="04_root",
         title="Root: a file system of its own",
