@@ -3,6 +3,7 @@
 import os
 
 from contain_lab import files, syscalls
+from contain_lab.features import trial
 from contain_lab.features.feature import Feature
 
 CONSEQUENCES = {
@@ -15,8 +16,9 @@ CONSEQUENCES = {
 
 
 def privileges() -> list[Feature]:
-    """Features "root" and "capabilities"."""
-    return [_root(), read_capabilities(files.get("/proc/self/status"), os.geteuid())]
+    """Features "root", "privileges" (root, or what stands for it) and "capabilities"."""
+    return [_root(), read_privileges(os.geteuid(), trial.results()["rootless"]),
+            read_capabilities(files.get("/proc/self/status"), os.geteuid())]
 
 
 def _root() -> Feature:
@@ -24,6 +26,16 @@ def _root() -> Feature:
     if user == 0:
         return Feature("root", True, "user 0")
     return Feature("root", False, f"an ordinary user ({user})", "run as root")
+
+
+def read_privileges(user: int, failure: str) -> Feature:
+    """Whether this user can make containers at all; failure: why no user namespace can be made, "" where one can."""
+    if user == 0:
+        return Feature("privileges", True, "user 0")
+    if not failure:
+        return Feature("privileges", True, f"user {user}, as root of user namespaces of their own")
+    return Feature("privileges", False, f"an ordinary user ({user}), and no user namespace: {failure}",
+                   "run as root; the feature rootless says what denies it")
 
 
 def read_capabilities(status: str, user: int) -> Feature:

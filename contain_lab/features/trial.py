@@ -1,5 +1,7 @@
 """Trials: what only trying tells, tried by forked children of a fresh process; the caller stays as it is.
 
+An ordinary user tries as root of a user namespace of their own, as their containers are made.
+
 The process must be fresh because a trial needs a single thread: unshare(CLONE_NEWUSER) is EINVAL with more
 (unshare(2)), and a notebook's kernel has many. What a trial makes is in namespaces that end with its child.
 """
@@ -10,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 
-from contain_lab import syscalls
+from contain_lab import files, syscalls
 from contain_lab.errors import ContainLabError, explain
 
 NOBODY = 65534
@@ -48,15 +50,17 @@ def results() -> dict[str, str]:
 def try_all() -> None:
     """Try each, and write a line `name TAB reason` for it."""
     for name, trial in TRIALS.items():
-        os.write(1, f"{name}\t{_try_one(trial)}\n".encode())
+        os.write(1, f"{name}\t{_try_one(trial, as_root=name not in PLAIN)}\n".encode())
 
 
-def _try_one(trial: Callable[[], None]) -> str:
+def _try_one(trial: Callable[[], None], as_root: bool = False) -> str:
     """Run a trial in a child of our own; its reason comes through a pipe."""
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
         try:
+            if as_root:
+                _be_root()
             trial()
             os._exit(0)
         except (OSError, ContainLabError) as error:
@@ -68,6 +72,15 @@ def _try_one(trial: Callable[[], None]) -> str:
         reason = said.read()
     status = os.waitpid(pid, 0)[1]
     return reason if reason or not status else f"the trial died (wait status {status})"
+
+
+def _be_root() -> None:
+    """For an ordinary user: root of a user namespace. man: user_namespaces(7)."""
+    uid, gid = os.geteuid(), os.getegid()
+    if uid:
+        syscalls.unshare(syscalls.CLONE_NEWUSER)
+        for name, text in (("setgroups", "deny"), ("uid_map", f"0 {uid} 1"), ("gid_map", f"0 {gid} 1")):
+            files.put(f"/proc/self/{name}", text)
 
 
 def _rootless() -> None:
@@ -102,6 +115,7 @@ def _nft() -> None:
         raise ContainLabError(f"nft: {done.stderr.strip()}")
 
 
+PLAIN = ("user namespace", "rootless")  # tried as who we are
 TRIALS: dict[str, Callable[[], None]] = {
     **{f"{kind} namespace": functools.partial(syscalls.unshare, flag) for kind, flag in KINDS.items()},
     "rootless": _rootless,

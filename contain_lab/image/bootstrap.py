@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from contain_lab.errors import ContainLabError, explain
-from contain_lab.image import busybox, debian, making
+from contain_lab.errors import ContainLabError, NotFound, explain
+from contain_lab.image import busybox, debian, making, store
 
 PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
@@ -58,6 +58,16 @@ def bootstrap(names: Iterable[str] = (), report: Report = print_nothing) -> list
     if failures:
         raise _together(failures)
     return made
+
+
+def ensure(name: str) -> None:
+    """See that the store has an image: one that the kit brings is made where it is missing. Errors: ContainLabError."""
+    try:
+        store.find(name)
+    except NotFound:
+        if name not in RECIPES:
+            raise
+        bootstrap([name])
 
 
 def _make(name: str, report: Report) -> bool:

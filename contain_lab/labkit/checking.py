@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from contain_lab.errors import NotFound
+from contain_lab.errors import ContainLabError
 from contain_lab.labkit import judge
 from contain_lab.labkit.sentence import Refused
 from contain_lab.labkit.verdict import Verdict
@@ -30,7 +30,7 @@ def check(id: str) -> Verdict:
     workspace = Workspace()
     try:
         verdict = judge.run_check(id, workspace.folder)
-    except NotFound as error:
+    except ContainLabError as error:
         raise Refused(error.message, error.hint) from None
     if verdict.output:
         sys.stdout.write(verdict.output if verdict.output.endswith("\n") else f"{verdict.output}\n")

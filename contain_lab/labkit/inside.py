@@ -30,7 +30,7 @@ def be_init(scene: Scene, actor: "Actor", gate: int, report: int, out: int, told
         syscalls.prctl(syscalls.PR_SET_PDEATHSIG, 9)
         if os.read(gate, 1) != b"\n":
             os._exit(1)
-        sandbox_ids.become_root()
+        sandbox_ids.take_ids()
         syscalls.prctl(syscalls.PR_SET_PDEATHSIG, 9)  # a change of ids has cleared it
         sandbox_mounts.settle()
         syscalls.sethostname(HOST)

@@ -15,9 +15,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+from contain_lab import files
 from contain_lab.errors import explain
+from contain_lab.image import bootstrap
 from contain_lab.labkit.sentence import Refused
-from contain_lab.labkit.table import LABS, Check, Step, find_check, find_step
+from contain_lab.labkit.table import LABS, Check, Lab, Step, find_check, find_step
 from contain_lab.labkit.verdict import Verdict
 
 PLACE = Path(__file__).resolve().parents[2]
@@ -39,10 +41,20 @@ def run_check(id: str, package: Path, seconds: float = STEP_SECONDS, seed: str =
 
     seconds: what one call of a step may take; seed: text from which its names come, "" for random ones.
 
-    Errors: NotFound for an unknown id, Refused where this machine cannot judge, Interrupted.
+    Errors: NotFound for an unknown id, Refused where this machine cannot judge, Interrupted, ContainLabError where an
+    image that is needed cannot be made.
     """
-    _, check = find_check(id)
+    lab, check = find_check(id)
+    ready_images(lab)
     return _ask({"check": id, "seed": seed, "seconds": seconds}, package, check)
+
+
+def ready_images(lab: Lab) -> None:
+    """Make the images that a lab needs and an ordinary user's store lacks: set-up has made root's."""
+    if os.geteuid():
+        for need in lab.needs:
+            if need.startswith("image "):
+                bootstrap.ensure(need.removeprefix("image "))
 
 
 def try_step(step: Step, package: Path) -> Verdict:
@@ -57,7 +69,6 @@ def try_step(step: Step, package: Path) -> Verdict:
 
 
 def _ask(request: dict[str, Any], package: Path, check: Check) -> Verdict:
-    refuse_others()
     modules = {name: find_step(name)[1].module for name in check.steps}
     request |= {"package": str(package.absolute()), "steps": modules, "parent": os.getpid(),
                 "path": [place for place in sys.path if place.endswith("-packages")]}
@@ -70,17 +81,12 @@ def _ask(request: dict[str, Any], package: Path, check: Check) -> Verdict:
                    round((time.monotonic() - began) * 1000))
 
 
-def refuse_others() -> None:
-    """Only root can make the sandbox so far."""
-    if os.geteuid() != 0:
-        raise Refused("your steps run in a sandbox that only root can make", "start JupyterLab as root, or use the VM")
-
-
 def run_judge(request: str) -> dict[str, Any]:
     """Start a judge with a request, and wait for its answer. Errors: Refused when none comes, Interrupted."""
     command = [os.path.realpath(sys.executable), "-IS", "-c", BOOT, str(PLACE)]
+    places = {"CONTAIN_LAB_DATA": files.data_dir()}  # in a user namespace of its own it could not tell
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                               text=True, start_new_session=True)
+                               text=True, start_new_session=True, env={**os.environ, **places})
     try:
         out, err = process.communicate(request, timeout=SECONDS)
     except KeyboardInterrupt:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from contain_lab import engine, features
 from contain_lab.errors import NotFound
-from contain_lab.labkit import leftovers, runtime_picture, standing, table
+from contain_lab.labkit import judge, leftovers, runtime_picture, standing, table
 from contain_lab.labkit.pictures import Picture
 from contain_lab.labkit.sentence import Refused, Sentence
 
@@ -30,6 +30,7 @@ def begin(number: str) -> Picture:
         raise Refused(error.message, error.hint) from None
     ready_commands()
     ready_magics()
+    judge.ready_images(lab)
     refuse_machine(lab)
     leftovers.note_beginning()
     return runtime_picture.draw(lab, plan_rows(), standing.read())

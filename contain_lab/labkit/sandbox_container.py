@@ -9,7 +9,7 @@ import os
 import time
 
 from contain_lab import capabilities, files, image, spec
-from contain_lab.labkit import inside_container
+from contain_lab.labkit import inside_container, sandbox_ids
 from contain_lab.labkit.looking import Failed
 from contain_lab.labkit.sandbox import SIGKILL, Sandbox
 
@@ -36,6 +36,8 @@ class Container(Sandbox):
         for mount in config["mounts"]:
             if mount["destination"] == "/dev":  # in a user namespace no device node can be made
                 mount.update(type="bind", source="/dev", options=["rbind"])
+            elif mount["type"] == "devpts" and sandbox_ids.choose("gid")[1] == 1:  # nor is there a group tty
+                mount["options"].remove("gid=5")
         return config
 
     def start(self, config: "Config | None" = None, hostname: str = "box", args: tuple[str, ...] = PROGRAM,

@@ -56,7 +56,7 @@ def hold() -> int:
         os.waitpid(pid, 0)
 
 
-def become_root() -> None:
+def take_ids() -> None:
     """Be root of the sandbox: the ids and the groups that came from the machine are given up.
 
     A change of ids closes /proc/PID to its own user (PR_SET_DUMPABLE, prctl(2)), so that is opened again.

@@ -193,3 +193,15 @@ def test_what_is_missing_is_found_by_name(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(features, "probe_groups", lambda: {"group": rows})
     assert features.missing(["here", "gone", "unheard-of"]) == [
         rows[1], Feature("unheard-of", False, "no feature has this name")]
+
+
+@pytest.mark.parametrize(("user", "failure", "ok", "word"), [
+    (0, "", True, "user 0"),
+    (1000, "", True, "user namespaces of their own"),
+    (1000, "unshare(CLONE_NEWUSER): operation not permitted (EPERM)", False, "EPERM"),
+])
+def test_containers_need_root_or_user_namespaces(user: int, failure: str, ok: bool, word: str) -> None:
+    found = privileges.read_privileges(user, failure)
+    assert found.ok is ok
+    assert word in found.reason
+    assert bool(found.hint) is not ok
