@@ -127,7 +127,8 @@ LABS: tuple[Lab, ...] = (
         steps=(
             Step("unshare_net", "contain_lab.namespaces.net", "namespaces", (), "easy", 3),
             Step("bring_loopback_up", "contain_lab.namespaces.net", "namespaces", (), "moderate", 10),
-            Step("name_namespace", "contain_lab.namespaces.net", "namespaces", (2, "/run/my-container"), "moderate", 10),
+            Step("name_namespace", "contain_lab.namespaces.net", "namespaces", (2, "/run/my-container"), "moderate",
+                 10),
         ),
         checks=(
             Check("net.unshare", 2, ("unshare_net",)),
