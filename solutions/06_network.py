@@ -440,6 +440,11 @@ name = f"/tmp/cl-box{os.getpid()}"
 # The first two are called in the container's process, the third on the host's side: a name in the container's own mount
 # namespace would be seen by nobody else.
 #
+# The last check starts such a container, and looks at it and at its name from outside:
+
+# %% id="check-container" check="net.container"
+
+# %% [markdown] id="held-by-yours"
 # And the attacks, against a container that your steps have made:
 
 # %% id="attack-held" kind="Run"

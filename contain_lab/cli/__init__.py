@@ -20,8 +20,6 @@ COMMANDS = {
     "doctor": "what this machine offers, which labs can run here, why not, and the way out",
     "clean": "remove what killed commands left behind",
     "intruder": "a program that attacks: what it can do plain, and what a container still lets it do",
-    "check": "look at your steps from outside, as the labs' checks do: which are right, and what is wrong",
-    "progress": "which steps are yours, which checks have passed, where you stopped",
     "export": "make an OCI runtime of your steps, which Podman takes",
     "labs": "make the notebooks from their sources",
     "grade": "grade a folder of submissions",

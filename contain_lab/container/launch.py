@@ -4,6 +4,7 @@ This is plumbing, and no exercise: two pipes, a loop that waits for the pipes an
 time limit where a student's step runs. A child tells its parent, in this order:
     begins / ends STEP    around each step that is a student's
     failed ...            a step failed: its name, reason, hint, errno, lines
+    apart                 it has its namespaces, where the parent has something to do with them
     ready                 all is done but the last stretch
     waiting               a created container waits to be started; its parent may go
 The parent tells the child when its ids are mapped, when it is in its groups, and when it may go on: of a created one
@@ -40,7 +41,7 @@ class Child:
         self.step = ""  # a student's step that has begun
         self.last = ""  # the one that began last
         self.failure: ContainLabError | None = None
-        self.ready = self.waiting = False
+        self.apart = self.ready = self.waiting = False
         self.silent = False  # nothing more will be heard of it
         self.ended = False  # and its exit status was taken
 
@@ -111,7 +112,6 @@ def launch(plan: "Plan", done: "list[Row]", loop: Loop, terminal: int = -1, held
     try:
         beside(plan, done, child, loop)
         wait_until(lambda: child.ready, child, loop)
-        run_here(plan.ready, done, {steps.PID: child.pid})
     except BaseException:
         child.kill()
         raise
@@ -184,9 +184,12 @@ def beside(plan: "Plan", done: "list[Row]", child: Child, loop: Loop) -> None:
             run_here(plan.mapped, done, {steps.PID: child.pid})
             os.write(child.down, b"m")
         run_here(plan.beside, done, {steps.PID: child.pid})
+        if plan.outside:
+            wait_until(lambda: child.apart, child, loop)
+            run_here(plan.outside, done, {steps.PID: child.pid})
         os.write(child.down, b"g")
     except (OSError, StepFailed):
-        if child.is_dead():
+        if not child.failure and not child.silent and child.is_dead():
             wait_until(lambda: False, child, loop)
         raise
 
@@ -257,6 +260,8 @@ def hear_child(child: Child, loop: Loop) -> None:
         child.silent = True
     elif message[0] == "failed":
         child.failure = failure(*message[1:])
+    elif message[0] == "apart":
+        child.apart = True
     elif message[0] in ("ready", "waiting"):
         child.ready, child.waiting = True, message[0] == "waiting"
     else:
@@ -307,6 +312,8 @@ def run_child(plan: "Plan", tell: int, hear: int, values: "dict[Any, Any]") -> N
         if (plan.mapped or plan.between) and os.read(hear, 1) != b"m":
             os._exit(1)
         steps.run(plan.alone, [], values, announce)
+        if plan.outside:
+            send(tell, ("apart",))
         if os.read(hear, 1) != b"g":
             os._exit(1)  # the parent is gone
         syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)  # nobody in there may look into this process (CVE-2016-9962)

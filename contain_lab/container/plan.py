@@ -32,9 +32,9 @@ class Plan:
 
     before: the parent's, before there is a child; between: of a process that joins what the child has to be born in,
     makes the child, and ends; clone: the one that makes it; mapped: the parent's, while the child waits to be mapped;
-    beside: the parent's, while the child does `alone`; alone: the child's, before it is in its groups; inside: the
-    child's, up to execve; ready: the parent's, when the child has done all but execve. netns: a path, where its
-    network namespace gets a name.
+    beside: the parent's, while the child does `alone`; alone: the child's, before it is in its groups; outside:
+    the parent's, when the child has its namespaces and can still be looked into; inside: the child's, up to execve.
+    netns: a path, where its network namespace gets a name.
     """
 
     between: "list[Row]" = []
@@ -53,12 +53,12 @@ class Plan:
         self.beside = list(group_rows(config, folder, self.bound))
         self.alone = list(alone_rows(self))
         self.inside = list(inside_rows(self))
-        self.ready = [(net, "name_namespace", (PID, netns), (net, "forget_namespace", (netns,)))] if netns else []
+        self.outside = [(net, "name_namespace", (PID, netns), (net, "forget_namespace", (netns,)))] if netns else []
 
     def rows(self) -> "list[Row]":
         """All of them, in order."""
-        return [*self.before, *self.between, self.clone, *self.mapped, *self.beside, *self.alone, *self.inside[:-1],
-                *self.ready, *self.inside[-1:]]
+        return [*self.before, *self.between, self.clone, *self.mapped, *self.beside, *self.alone, *self.outside,
+                *self.inside]
 
     def program(self) -> bytes:
         """What FILTER stands for: the filter of system calls, compiled or from the folder where they are kept."""

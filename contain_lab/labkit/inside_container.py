@@ -30,20 +30,24 @@ def starter(rootfs: str, layered: bool) -> "Callable[[Scene], None]":
         number = 0
         while order := student.hear():
             number += 1
-            student.tell({**start(scene, order["args"][0], rootfs if layered else "", number), "calls": []})
+            config, netns = order["args"]
+            student.tell({**start(scene, config, rootfs if layered else "", number, netns), "calls": []})
 
     return start_containers
 
 
-def start(scene: Scene, config: "Config", lower: str, number: int) -> "student.Answer":
-    """Start a container, the one of this number: an answer as for a step. lower: the image below its layer, or ""."""
+def start(scene: Scene, config: "Config", lower: str, number: int, netns: str = "") -> "student.Answer":
+    """Start a container, the one of this number: an answer as for a step. lower: the image below its layer, or "".
+
+    netns: a path, at which its network namespace is named.
+    """
     step = ""
     try:
         for step in scene.steps:
             student.load(scene, step)
         layer = f"{PLACE}/layers/{number}"
         plan = Plan(config, f"{layer}/root" if lower else config["root"]["path"], f"{PLACE}/run/{number}",
-                    overlay=(lower, layer) if lower else None, waits=False)
+                    overlay=(lower, layer) if lower else None, waits=False, netns=netns)
         steps.use(scene.package, list(dict.fromkeys(room for room, *_ in plan.rows())))
         launch(plan, [], Loop(), held=False)
     except StepFailed as error:

@@ -41,16 +41,17 @@ class Container(Sandbox):
         return config
 
     def start(self, config: "Config | None" = None, hostname: str = "box", args: tuple[str, ...] = PROGRAM,
-              not_started: str = "not_started") -> int:
+              not_started: str = "not_started", netns: str = "") -> int:
         """Start a container, and wait until its program runs: the number of its first process, here.
 
         config: what `config` gave, changed; without one it is made of hostname and args, of which the first is a
-        path in the image. not_started: the id of what is said where a step fails. Errors: Failed, with it, with
+        path in the image. not_started: the id of what is said where a step fails. netns: a path, at which its network
+        namespace is named. Errors: Failed, with it, with
         "nothing_runs" where no program appears, or as `must`; InvalidConfig for a config that is wrong.
         """
         config = spec.validate(config or self.config(hostname, args))
         there = set(self.processes())
-        said = self.call("the start of a container", config, alone=False)
+        said = self.call("the start of a container", config, netns, alone=False)
         if said.get("raised") == "StepFailed":
             raise Failed(not_started, **said)
         if "raised" in said:

@@ -127,13 +127,14 @@ LABS: tuple[Lab, ...] = (
         steps=(
             Step("unshare_net", "contain_lab.namespaces.net", "namespaces", (), "easy", 3),
             Step("bring_loopback_up", "contain_lab.namespaces.net", "namespaces", (), "moderate", 10),
-            Step("name_namespace", "contain_lab.namespaces.net", "namespaces", (2, "/run/my-container"), "moderate",
-                 10),
+            Step("name_namespace", "contain_lab.namespaces.net", "namespaces", (2, "/run/my-container"),
+                 "moderate", 10),
         ),
         checks=(
             Check("net.unshare", 2, ("unshare_net",)),
             Check("net.loopback", 3, ("bring_loopback_up",)),
             Check("net.name", 3, ("name_namespace",)),
+            Check("net.container", 3, ("unshare_net", "bring_loopback_up", "name_namespace")),
         ),
     ),
 )

@@ -159,7 +159,7 @@ def places(how: str) -> Iterator[tuple[str, int, str]]:
     plan = prepare(how)
     child = [steps.full_name(row[0], row[1]) for row in [*plan.between, *plan.alone, *plan.inside]]
     here = [steps.full_name(row[0], row[1]) for row in [*plan.before, plan.clone, *plan.mapped, *plan.beside,
-                                                        *plan.ready]]
+                                                        *plan.outside]]
     if how in ("skip", "fail"):
         yield from ((name, 1, "self") for name in dict.fromkeys(here + child))
         return

@@ -10,6 +10,7 @@ GOOD_UP = f"{SOCKET}; {READ}; {WRITE.format('flags | 1')}; link.close()"
 CREATE = "os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o444))"
 MOUNT = "syscalls.mount('/proc/%s/ns/net' % pid, path, None, MS_BIND)"
 TIDY = f"{CREATE}\n    try: {MOUNT}\n    except OSError:\n        os.unlink(path); raise"
+GOOD = (UNSHARE.format("syscalls.unshare(CLONE_NEWNET)"), UP.format(GOOD_UP), NAME.format(TIDY))
 
 MUTANTS: dict[str, dict[str, tuple[str, str]]] = {
     "net.unshare": {
@@ -43,5 +44,14 @@ MUTANTS: dict[str, dict[str, tuple[str, str]]] = {
         "over_another": (NAME.format(TIDY.replace(" | os.O_EXCL", "")), "net.name.took"),
         "swallows": (NAME.format(TIDY.replace("; raise", "")), "net.name.silent"),
         "leaves_the_file": (NAME.format(f"{CREATE}\n    {MOUNT}"), "net.name.left"),
+    },
+    "net.container": {
+        "shares_the_network": (UNSHARE.format("return None") + GOOD[1] + GOOD[2], "net.container.same_namespace"),
+        "stays_down": (GOOD[0] + UP.format("return None") + GOOD[2], "net.container.down"),
+        "has_no_name": (GOOD[0] + GOOD[1] + NAME.format("return None"), "net.container.nameless"),
+        "names_the_hosts": (GOOD[0] + GOOD[1] + NAME.format(TIDY.replace("% pid", "% 'self'")),
+                            "net.container.other_name"),
+        "step_raises": (GOOD[0] + GOOD[1] + NAME.format("raise ValueError('my own mistake')"), "not_started"),
+        "one_is_missing": (GOOD[0] + GOOD[1], "not_written"),
     },
 }

@@ -3,8 +3,7 @@
 import os
 from stat import S_ISLNK
 
-from contain_lab.labkit.links import links
-from contain_lab.labkit.sandbox import Failed
+from contain_lab.labkit.looking import Failed
 from contain_lab.syscalls import CLONE_NEWNET, CLONE_NEWUTS, IFF_UP
 
 TYPE_CHECKING = False
@@ -19,7 +18,7 @@ SCENES: "dict[str, dict[str, Any]]" = {
     "name_namespace": {"neighbour": CLONE_NEWUTS | CLONE_NEWNET},
 }
 EXAMPLE = "/run/my-container"
-IFF_RUNNING = 0x40  # set by the kernel, where a link is up and works
+IFF_RUNNING, IFF_LOWER_UP = 0x40, 0x10000  # set by the kernel, where a link is up and works
 NEIGHBOUR, NOBODY = 2, 1 << 21  # process numbers in the sandbox; no process has the second
 
 
@@ -40,17 +39,17 @@ def unshare(judge: "Judge") -> dict[str, object]:
 def loopback(judge: "Judge") -> dict[str, object]:
     """bring_loopback_up(): lo is up where the process is, and nothing else has changed."""
     with judge.sandbox(**SCENES["bring_loopback_up"]) as box:
-        flags, outside = links(box.student)["lo"], links(box.init)
+        flags, outside = box.links(box.student)["lo"].flags, box.links(box.init)["lo"].flags
         place, opened = box.namespaces(box.student), box.descriptors(box.student)
         box.must("bring_loopback_up")
-        if links(box.init) != outside:
+        if box.links(box.init)["lo"].flags != outside:
             raise Failed("net.loopback.outside")
         if box.namespaces(box.student) != place:
             raise Failed("net.loopback.moved")
-        now = links(box.student)["lo"]
+        now = box.links(box.student)["lo"].flags
         if not now & IFF_UP:
             raise Failed("net.loopback.down" if now == flags else "net.loopback.other_flag", flags=hex(now))
-        if more := (now ^ flags) & ~(IFF_UP | IFF_RUNNING):
+        if more := (now ^ flags) & ~(IFF_UP | IFF_RUNNING | IFF_LOWER_UP):
             raise Failed("net.loopback.more", flags=hex(more))
         if left := box.descriptors(box.student) - opened:
             raise Failed("net.loopback.descriptor", count=len(left))
@@ -109,12 +108,29 @@ def _must_refuse(box: "Sandbox", message: str, *args: object) -> None:
         raise failure
 
 
+def container(judge: "Judge") -> dict[str, object]:
+    """A container that the runtime starts with the student's steps has a network, its loopback, and a name for it."""
+    path = f"/run/{judge.fresh_name('net')}"
+    with judge.container() as box:
+        pid = box.start(netns=path)
+        if box.namespaces(pid)["net"] == box.namespaces(box.init)["net"]:
+            raise Failed("net.container.same_namespace")
+        if not box.links(pid)["lo"].up:
+            raise Failed("net.container.down")
+        seen = _outside(box, path)
+        if not os.path.exists(seen):
+            raise Failed("net.container.nameless", path=path)
+        if not os.path.samestat(os.lstat(seen), os.stat(f"/proc/{pid}/ns/net")):
+            raise Failed("net.container.other_name", path=path)
+    return {}
+
+
 # ---- what a Build cell tells
 
 def links_of(box: "Sandbox") -> list[tuple[str, str]]:
     """The links where the student's process is."""
-    return [("links", ", ".join(f"{name} {'up' if flags & IFF_UP else 'down'}"
-                                for name, flags in links(box.student).items()))]
+    return [("links", ", ".join(f"{name} {'up' if link.up else 'down'}"
+                                for name, link in box.links(box.student).items()))]
 
 
 def name_of(box: "Sandbox") -> list[tuple[str, str]]:
@@ -128,4 +144,4 @@ def name_of(box: "Sandbox") -> list[tuple[str, str]]:
 
 
 SHOWN = {"unshare_net": links_of, "bring_loopback_up": links_of, "name_namespace": name_of}
-CHECKS = {"net.unshare": unshare, "net.loopback": loopback, "net.name": name}
+CHECKS = {"net.unshare": unshare, "net.loopback": loopback, "net.name": name, "net.container": container}
