@@ -84,11 +84,25 @@ def validate(config: "Config") -> "Config":
     if any((config.get("hooks") or {}).values()):
         raise Unsupported("hooks: this runtime runs none", "leave them out of config.json")
     _check_process(config)
+    if not part(config, "root.path"):
+        raise InvalidConfig("root.path: missing", "it names the root file system, relative to the bundle")
     _check_limits(config)
     _check_devices(config)
     _check_mounts(config)
     _check_namespaces(config)
     return config
+
+
+def validate_process(process: "Config") -> "Config":
+    """Check a process alone, as `exec` takes it, and return it. Errors: InvalidConfig and Unsupported."""
+    config = {"process": process}
+    _check_type(config, TYPES, "")
+    for path in REFUSED:
+        if part(config, path):
+            raise Unsupported(f"{path}: this runtime does not do it", "leave it out")
+    _check_process(config)
+    _check_limits(config)
+    return process
 
 
 def _check_type(value: object, wanted: "Any", path: str) -> None:
@@ -153,8 +167,6 @@ def _check_process(config: "Config") -> None:
             ("additionalGids", each) for each in user.get("additionalGids") or []]:
         if not 0 <= number < 1 << 31:
             raise InvalidConfig(f"process.user.{name}: {number} is not between 0 and 2^31-1")
-    if not part(config, "root.path"):
-        raise InvalidConfig("root.path: missing", "it names the root file system, relative to the bundle")
 
 
 def _check_limits(config: "Config") -> None:

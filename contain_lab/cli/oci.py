@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from contain_lab.container.launch import Child, Loop
 
+    Given = dict[str, list[str]]  # the options of a command line: {"--env": ["A=1", "B=2"]}, flags with "yes"
+
 NAME = "contain-lab-runtime"
 DEFAULT_ROOT = "/run/contain_lab/oci"
 USAGE = f"""usage: {NAME} [--root DIR] [--log FILE] [--log-format text|json] COMMAND
@@ -26,48 +28,61 @@ USAGE = f"""usage: {NAME} [--root DIR] [--log FILE] [--log-format text|json] COM
   state ID                  the state, as JSON
   kill [--all] ID [SIGNAL]  send a signal (TERM)
   delete [--force] ID       remove what is left of it
+  exec [OPTIONS] ID COMMAND ...   run one more process in it: --tty --detach --user UID[:GID] --cwd DIR
+                            --env NAME=VALUE --cap NAME --additional-gids GID --no-new-privs --pid-file FILE
+                            --console-socket PATH; --process FILE in the place of COMMAND: a process as in config.json
   --version                 versions of this runtime and of the specification
 """
 # command: (options with a value, options without, how many arguments at least and at most)
+MANY = 1_000_000
+MAKING = "--bundle/-b --pid-file --console-socket --preserve-fds"
 COMMANDS = {
-    "create": (("--bundle", "--pid-file", "--console-socket", "--preserve-fds"),
-               ("--no-pivot", "--no-new-keyring"), 1, 1),
-    "run": (("--bundle", "--pid-file", "--console-socket", "--preserve-fds"),
-            ("--no-pivot", "--no-new-keyring", "--detach"), 1, 1),
-    "start": ((), (), 1, 1),
-    "state": ((), (), 1, 1),
-    "kill": ((), ("--all",), 1, 2),
-    "delete": ((), ("--force",), 1, 1),
+    "create": (MAKING, "--no-pivot --no-new-keyring", 1, 1),
+    "run": (MAKING, "--no-pivot --no-new-keyring --detach/-d", 1, 1),
+    "start": ("", "", 1, 1),
+    "state": ("", "", 1, 1),
+    "kill": ("", "--all/-a", 1, 2),
+    "delete": ("", "--force/-f", 1, 1),
+    "exec": ("--user/-u --cwd --env/-e --cap/-c --additional-gids/-g --process/-p --pid-file --console-socket "
+             "--preserve-fds", "--tty/-t --detach/-d --no-new-privs", 1, MANY),
 }
-GLOBAL = (("--root", "--log", "--log-format", "--criu", "--rootless", "--cgroup-manager"),
-          ("--debug", "--systemd-cgroup"))
-SHORT = {"-d": "--detach", "-b": "--bundle", "-f": "--force", "-a": "--all", "-v": "--version", "-h": "--help"}
+GLOBAL = ("--root --log --log-format --criu --rootless --cgroup-manager", "--debug --systemd-cgroup")
+ELSEWHERE = {"exec": "oci_exec"}  # commands that have a file of their own
 
 
-def read_options(words: list[str], valued: tuple[str, ...], flags: tuple[str, ...]) -> dict[str, str]:
-    """Take the options at the beginning of words away: {name: value}, flags with "yes". Errors: UsageError."""
-    found: dict[str, str] = {}
+def read_options(words: list[str], valued: str, flags: str) -> "Given":
+    """Take the options at the beginning of words away: {name: values}. Errors: UsageError."""
+    found: Given = {}
+    with_value, without = spellings(valued), spellings(f"{flags} --help/-h --version/-v")
     while words and words[0].startswith("-") and words[0] != "-":
         word, equals, value = words.pop(0).partition("=")
         if word == "--":
             break
-        word = SHORT.get(word, word)
-        if word in ("--help", "--version"):
-            found[word] = "yes"
-        elif word in valued:
-            if not equals and not words:
-                raise UsageError(f"{word}: a value is due", f"{NAME} --help")
-            found[word] = value if equals else words.pop(0)
-        elif word in flags:
-            found[word] = value or "yes"
-        else:
+        if word in without:
+            value = value or "yes"
+        elif word not in with_value:
             raise UsageError(f"{word}: no such option", f"{NAME} --help")
+        elif not equals:
+            if not words:
+                raise UsageError(f"{word}: a value is due", f"{NAME} --help")
+            value = words.pop(0)
+        found.setdefault(with_value.get(word) or without[word], []).append(value)
     return found
+
+
+def spellings(options: str) -> dict[str, str]:
+    """Each way to write an option, and its name: spellings("--env/-e") -> {"--env": "--env", "-e": "--env"}."""
+    return {each: group.split("/")[0] for group in options.split() for each in group.split("/")}
+
+
+def last(given: "Given", name: str, default: str = "") -> str:
+    """The value of an option, the last one where it was given more than once."""
+    return given.get(name, [default])[-1] or default
 
 
 def main(words: list[str] | None = None) -> int:
     """Run one command; its exit code. Errors are one line on stderr, and one in the --log file."""
-    options: dict[str, str] = {}
+    options: Given = {}
     words = sys.argv[1:] if words is None else words
     try:
         options = read_options(words, *GLOBAL)
@@ -88,7 +103,7 @@ def command(main: "Callable[[], int]" = main) -> "NoReturn":
     os._exit(code)
 
 
-def dispatch(options: dict[str, str], words: list[str]) -> int:
+def dispatch(options: "Given", words: list[str]) -> int:
     """Find the command and call it."""
     if "--version" in options:
         from contain_lab import spec
@@ -105,7 +120,7 @@ def dispatch(options: dict[str, str], words: list[str]) -> int:
         raise UsageError(f"{command}: no such command", f"{NAME} --help")
     valued, flags, least, most = COMMANDS[command]
     given = read_options(words, valued, flags)
-    while len(words) > 1 and words[-1].startswith("--"):  # options after the id, as some callers have them
+    while most != MANY and len(words) > 1 and words[-1].startswith("--"):  # some callers have them after the id
         given.update(read_options([words.pop()], valued, flags))
     if "--help" in given:
         print(USAGE, end="")
@@ -116,24 +131,30 @@ def dispatch(options: dict[str, str], words: list[str]) -> int:
     if "--systemd-cgroup" in options:
         raise ContainLabError("--systemd-cgroup: this runtime talks to no systemd", "use the cgroupfs manager")
     os.umask(0o022)
-    code = globals()[f"do_{command}"](options.get("--root") or DEFAULT_ROOT, given, *words)
-    return code or 0
+    place = __import__(f"contain_lab.cli.{ELSEWHERE[command]}", fromlist=["_"]) if command in ELSEWHERE else None
+    function = getattr(place, f"do_{command}") if place else globals()[f"do_{command}"]
+    return function(last(options, "--root", DEFAULT_ROOT), given, *words) or 0
 
 
 # ---- the commands
 
-def do_create(root: str, given: dict[str, str], name: str) -> None:
+def do_create(root: str, given: "Given", name: str) -> None:
     """create: make a container, up to the user's program."""
     from contain_lab.container import verbs
 
-    if given.get("--preserve-fds", "0") != "0":
-        raise ContainLabError("--preserve-fds: no descriptors are passed on", "leave it out")
-    bundle = os.path.abspath(given.get("--bundle") or ".")
+    refuse_descriptors(given)
+    bundle = os.path.abspath(last(given, "--bundle", "."))
     config = verbs.load(bundle)
-    verbs.create(root, name, config, bundle, given.get("--pid-file", ""), given.get("--console-socket", ""))
+    verbs.create(root, name, config, bundle, last(given, "--pid-file"), last(given, "--console-socket"))
 
 
-def do_run(root: str, given: dict[str, str], name: str) -> int:
+def refuse_descriptors(given: "Given") -> None:
+    """No descriptor of the caller's reaches a container."""
+    if last(given, "--preserve-fds", "0") != "0":
+        raise ContainLabError("--preserve-fds: no descriptors are passed on", "leave it out")
+
+
+def do_run(root: str, given: "Given", name: str) -> int:
     """run: create, start, wait and delete; --detach: create and start."""
     from contain_lab import files, spec
     from contain_lab.container import attach, state, verbs
@@ -143,27 +164,28 @@ def do_run(root: str, given: dict[str, str], name: str) -> int:
         do_create(root, given, name)
         verbs.start(root, name)
         return 0
-    bundle = os.path.abspath(given.get("--bundle") or ".")
+    refuse_descriptors(given)
+    bundle = os.path.abspath(last(given, "--bundle", "."))
     config = verbs.load(bundle)
     plan = Plan(config, spec.root_path(config, bundle), f"{root}/{state.check_id(name)}", waits=False)
     front = attach.Foreground(bool(config["process"].get("terminal")))
 
     def serve(loop: "Loop", child: "Child") -> int:
-        if given.get("--pid-file"):
-            files.write(given["--pid-file"], str(child.pid), 0o644)
+        if last(given, "--pid-file"):
+            files.write(last(given, "--pid-file"), str(child.pid), 0o644)
         return front.serve(loop, child)
 
-    return verbs.run(plan, serve, front.socket, front.loop)
+    return verbs.run(plan, serve, front.socket, front.loop, bundle)
 
 
-def do_start(root: str, given: dict[str, str], name: str) -> None:
+def do_start(root: str, given: "Given", name: str) -> None:
     """start: let the user's program begin."""
     from contain_lab.container import verbs
 
     verbs.start(root, name)
 
 
-def do_state(root: str, given: dict[str, str], name: str) -> None:
+def do_state(root: str, given: "Given", name: str) -> None:
     """state: print it as JSON."""
     from contain_lab import files
     from contain_lab.container import verbs
@@ -171,14 +193,14 @@ def do_state(root: str, given: dict[str, str], name: str) -> None:
     print(files.dump_json(verbs.get_state(root, name)))
 
 
-def do_kill(root: str, given: dict[str, str], name: str, signal: str = "TERM") -> None:
+def do_kill(root: str, given: "Given", name: str, signal: str = "TERM") -> None:
     """kill: send a signal."""
     from contain_lab.container import verbs
 
     verbs.kill(root, name, signal_number(signal))
 
 
-def do_delete(root: str, given: dict[str, str], name: str) -> None:
+def do_delete(root: str, given: "Given", name: str) -> None:
     """delete: remove what is left of it."""
     from contain_lab.container import verbs
 
@@ -200,17 +222,17 @@ def signal_number(word: str) -> int:
 
 # ---- errors
 
-def report(error: BaseException, options: dict[str, str]) -> None:
+def report(error: BaseException, options: "Given") -> None:
     """Say an error on stderr, and in the file of --log as the caller wants it."""
     message, hint = explain(error)
     print(f"{NAME}: {message}" + (f"\nhint: {hint}" if hint else ""), file=sys.stderr)
-    if options.get("--log"):
+    if last(options, "--log"):
         from contain_lab import files
 
         line = {"level": "error", "msg": message, "time": _time()}
-        said = files.dump_json(line) if options.get("--log-format") == "json" else (
+        said = files.dump_json(line) if last(options, "--log-format") == "json" else (
             f'time="{line["time"]}" level=error msg="{message}"')
-        with open(options["--log"], "a", encoding="utf-8") as log:
+        with open(last(options, "--log"), "a", encoding="utf-8") as log:
             log.write(f"{said}\n")
 
 

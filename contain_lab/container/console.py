@@ -9,21 +9,44 @@ import os
 import struct
 
 from contain_lab import files, syscalls
+from contain_lab.errors import ContainLabError
 from contain_lab.syscalls import AT_EMPTY_PATH, OPEN_TREE_CLOEXEC, OPEN_TREE_CLONE
 
 TIOCSPTLCK, TIOCGPTN, TIOCSCTTY, TIOCSWINSZ, TIOCGPTPEER = 0x40045431, 0x80045430, 0x540E, 0x5414, 0x5441
 
 
-def open_console(socket: int, rows: int, columns: int) -> None:
-    """Make a terminal, send its master end away, and take the other as input, output and error."""
-    master = os.open("/dev/pts/ptmx", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
-    fcntl.ioctl(master, TIOCSPTLCK, struct.pack("i", 0))
+def open_console(socket: int, rows: int, columns: int, uid: int) -> None:
+    """Make the terminal of a container, which is its /dev/console too; it belongs to the user of its process."""
+    master, slave = _make_pair(rows, columns)
     number = struct.unpack("i", fcntl.ioctl(master, TIOCGPTN, bytes(4)))[0]
+    bind_console(f"/dev/pts/{number}")
+    _take(socket, master, slave, uid)
+
+
+def open_terminal(socket: int, rows: int, columns: int, uid: int) -> None:
+    """Make a terminal for one more process of a container."""
+    _take(socket, *_make_pair(rows, columns), uid)
+
+
+def _make_pair(rows: int, columns: int) -> tuple[int, int]:
+    """The two ends of a new terminal, (master, slave), from the container's own devpts."""
+    master = os.open("/dev/pts/ptmx", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC | os.O_NONBLOCK)
+    if os.fstat(master).st_rdev != os.makedev(5, 2):  # an image could have put anything there (CVE-2025-52565)
+        raise ContainLabError("/dev/pts/ptmx in the container is not the maker of terminals",
+                              "mount a devpts at /dev/pts")
+    os.set_blocking(master, True)
+    fcntl.ioctl(master, TIOCSPTLCK, struct.pack("i", 0))
     slave = fcntl.ioctl(master, TIOCGPTPEER, os.O_RDWR | os.O_NOCTTY)
     if rows and columns:
         set_size(master, rows, columns)
-    bind_console(f"/dev/pts/{number}")
+    return master, slave
+
+
+def _take(socket: int, master: int, slave: int, uid: int) -> None:
+    """Send the master end away, and take the other as terminal, input, output and error."""
     send_descriptor(socket, master)
+    if uid:  # so that the program can open it by its name
+        os.fchown(slave, uid, -1)
     fcntl.ioctl(slave, TIOCSCTTY, 0)
     for stream in (0, 1, 2):
         os.dup2(slave, stream)

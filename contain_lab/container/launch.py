@@ -93,20 +93,19 @@ def launch(plan: "Plan", done: "list[Row]", loop: Loop, terminal: int = -1, held
     caller lets it `go_on`. Errors: StepFailed and its kin.
     """
     program = plan.program()  # what is wrong with a profile is said before anything is made
-    run_here(plan.before[:1], done)
-    state.write_planned(plan.folder, plan.rows())
-    run_here(plan.before[1:], done)
+    reserve(plan, done)
     (up, tell), (hear, down) = os.pipe(), os.pipe()
-    fifo = os.open(f"{plan.folder}/start", os.O_RDWR | os.O_CLOEXEC)
+    fifo = os.open(f"{plan.folder}/start", os.O_RDWR | os.O_CLOEXEC) if plan.waits else -1
     parent = os.getpid()
     pid = clone_between(plan, tell, up) if plan.between else clone(plan)
     if pid == 0:
         os.close(up)
         os.close(down)  # so that a parent that goes away is heard
-        run_child(plan, tell, hear, {PARENT: parent, CONSOLE: terminal, FIFO: fifo if plan.waits else -1,
-                                     LOCK: state.held[plan.folder], FILTER: program})
+        run_child(plan, tell, hear, {PARENT: parent, CONSOLE: terminal, FIFO: fifo, FILTER: program,
+                                     LOCK: state.held.get(plan.folder, -1)})
     for handle in (tell, hear, fifo):
-        os.close(handle)
+        if handle >= 0:
+            os.close(handle)
     child = Child(pid, up, down)
     loop.add(up, lambda: hear_child(child, loop))
     try:
@@ -118,6 +117,15 @@ def launch(plan: "Plan", done: "list[Row]", loop: Loop, terminal: int = -1, held
     if not held:
         go_on(child)
     return child
+
+
+def reserve(plan: "Plan", done: "list[Row]") -> None:
+    """Run the rows before the child; how all is undone is kept as soon as there is a state directory."""
+    first = 1 if plan.folder else 0
+    run_here(plan.before[:first], done)
+    if plan.folder:
+        state.write_planned(plan.folder, plan.rows())
+    run_here(plan.before[first:], done)
 
 
 def clone(plan: "Plan") -> int:

@@ -240,7 +240,7 @@ def kernel_rows(plan: Plan) -> "Iterator[Row]":
     if (spec.part(config, "linux.rootfsPropagation") or "").endswith("shared"):
         yield mount, "set_propagation", ("/", syscalls.MS_SHARED)
     if spec.part(config, "process.terminal"):
-        yield console, "open_console", (CONSOLE, *_size(config))
+        yield console, "open_console", (CONSOLE, *console_arguments(config))
     for name, value in (spec.part(config, "linux.sysctl") or {}).items():
         yield sysctl, "set_sysctl", (name, value)
     if spec.part(config, "root.readonly"):
@@ -255,9 +255,10 @@ def kernel_rows(plan: Plan) -> "Iterator[Row]":
         yield cgroup, "unshare_cgroup", ()
 
 
-def _size(config: "Config") -> tuple[int, int]:
+def console_arguments(config: "Config") -> tuple[int, int, int]:
+    """The rows and columns that are asked for, 0 where none are, and whose terminal it is."""
     size = spec.part(config, "process.consoleSize") or {}
-    return size.get("height") or 0, size.get("width") or 0
+    return size.get("height") or 0, size.get("width") or 0, spec.part(config, "process.user.uid") or 0
 
 
 def privilege_rows(config: "Config") -> "Iterator[Row]":

@@ -37,6 +37,11 @@ def score_process(pid: int, score: int) -> None:
     files.put(f"/proc/{pid}/oom_score_adj", str(score))
 
 
+def become_undumpable() -> None:
+    """Let no other process look into this one and its children, by ptrace(2) or in /proc."""
+    syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
+
+
 def set_umask(mask: int) -> None:
     """Say which permissions a new file does not get."""
     os.umask(mask)
@@ -83,8 +88,8 @@ def execute(args: tuple[str, ...], env: tuple[str, ...], path: str, start: int, 
     program = _find(args[0], path)
     for number in (SIGPIPE, SIGXFSZ):  # Python ignores them, and what is ignored stays so after execve
         signal(number, SIG_DFL)
-    waiting = fcntl.fcntl(trampoline.held or trampoline.open_sealed(), fcntl.F_DUPFD_CLOEXEC, 10)
-    start, lock = (fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, 10) if each >= 0 else each for each in (start, lock))
+    waiting = fcntl.fcntl(trampoline.held or trampoline.open_sealed(), fcntl.F_DUPFD_CLOEXEC, 5)
+    start, lock = (fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, 5) if each >= 0 else each for each in (start, lock))
     for place, each in ((3, start), (4, lock)):
         if each >= 0:
             os.dup2(each, place)

@@ -6,7 +6,8 @@
 <root>/<id>/lock         held (flock) by create, and by the process that waits to be started
 
 The lock tells the truth when a file cannot: held with a living process it is `created`, free it is `running`; and a
-directory whose lock is free and that has no state.json, or still a planned.json, is what a killed `create` left.
+directory whose lock is free and that has no state.json, or still a planned.json, is what a killed command left. `run`
+in the foreground holds the lock to the end, for it clears up itself; its state says so ("attended").
 """
 
 import os
@@ -119,7 +120,7 @@ def status(root: str, state: "State") -> str:
     except FileNotFoundError:
         return "stopped"
     if lock is None:
-        return "created"
+        return "running" if state.get("attended") else "created"
     os.close(lock)
     return "running"
 

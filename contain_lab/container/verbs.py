@@ -141,11 +141,27 @@ def delete(root: str, name: str, force: bool = False) -> None:
         if not force:
             raise
         return
+    if kept.get("attended"):
+        delete_attended(root, kept, force)
+        return
     if state.status(root, kept) != "stopped":
         if not force and state.status(root, kept) == "running":
             raise WrongState(f"container {name}: it is running", "kill it first, or delete --force")
         end(kept)
     undo_kept(name, kept["undo"])
+
+
+def delete_attended(root: str, kept: "dict[str, Any]", force: bool) -> None:
+    """End a container in the foreground, and wait until its `run` has cleared up."""
+    name = kept["id"]
+    if not force and state.status(root, kept) != "stopped":
+        raise WrongState(f"container {name}: it is running in the foreground", "kill it, and its `run` removes it")
+    end(kept)
+    for _ in range(500):
+        if not os.path.exists(f"{root}/{name}") or sweep(root, only=name)[0]:
+            return
+        time.sleep(0.02)
+    raise ContainLabError(f"container {name}: its `run` does not clear up", "it may be stopped: let it go on")
 
 
 def end(kept: "dict[str, Any]") -> None:
@@ -185,11 +201,12 @@ def undo(name: str, rows: "list[Row]", tries: int = 100) -> None:
 
 # ---- run: create, start, wait and delete in one
 
-def run(plan: "Plan", serve: "Callable[[Loop, Child], int]", terminal: int = -1, loop: "Loop | None" = None) -> int:
+def run(plan: "Plan", serve: "Callable[[Loop, Child], int]", terminal: int = -1, loop: "Loop | None" = None,
+        bundle: str = "") -> int:
     """Run a container in the foreground, and leave nothing of it; its exit code, 128 and the signal where one ended it.
 
     serve: lets the child `go_on`, turns the loop until it has ended, and returns its wait status; it passes signals
-    and terminal on.
+    and terminal on. Its state is kept as long as it runs, so that the other verbs find it.
     """
     from contain_lab.container.launch import Loop, launch
 
@@ -198,6 +215,9 @@ def run(plan: "Plan", serve: "Callable[[Loop, Child], int]", terminal: int = -1,
     try:
         child = launch(plan, done, loop, terminal)
         try:
+            name = os.path.basename(plan.folder)
+            kept = describe(name, child.pid, plan.config, bundle or plan.folder, done)
+            state.write_state(plan.folder, {**kept, "attended": True})
             code = os.waitstatus_to_exitcode(serve(loop, child))
         except BaseException:
             child.kill()

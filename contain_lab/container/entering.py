@@ -1,0 +1,168 @@
+"""One more process in a container that runs: what `exec` does. man: setns(2), pid_namespaces(7).
+
+It is a plan like that of a start, with the same launcher: the namespaces of the container's first process are joined
+where a start makes new ones. Invariants:
+- the PID namespace is for children: a process in between joins it, so that its child is born in there;
+- from before that child is born nobody in there may look into it, or open what it has (CVE-2016-9962, CVE-2019-5736),
+  and what becomes of it is the trampoline first, never a Python;
+- of the host no descriptor and no working directory goes along (CVE-2024-21626).
+"""
+
+import os
+
+from contain_lab import cgroups, files, namespaces, spec
+from contain_lab.container import console, plan, process, state
+from contain_lab.container.launch import Loop, go_on, launch
+from contain_lab.container.plan import CONSOLE, PARENT, Plan
+from contain_lab.errors import ContainLabError, WrongState
+from contain_lab.namespaces import enter, pid, user
+from contain_lab.steps import PID
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from contain_lab.container.launch import Child
+    from contain_lab.container.state import State
+    from contain_lab.spec import Config
+    from contain_lab.steps import Row
+
+    Serve = Callable[[Loop, Child], int]
+
+# The user namespace comes first for who has no privileges without it, and else after those that may be the host's.
+ORDER = ("uts", "ipc", "network", "cgroup", "time", "pid")
+
+
+class Entry(Plan):
+    """The rows of `exec`, in the stretches of a start.
+
+    kept: the container's state; config: its config, with the process that is to run; kinds: the namespaces that it
+    does not share with us; privileged: whether we may join them without being in its user namespace.
+    """
+
+    def __init__(self, kept: "State", config: "Config", kinds: "tuple[str, ...]", detached: bool = False,
+                 privileged: bool = True) -> None:
+        self.config, self.folder, self.waits, self.kinds = config, "", False, dict.fromkeys(kinds, "")
+        self.before, self.outside = [], []
+        self.between = list(between_rows(kept["pid"], config, kinds, privileged))
+        self.clone = (pid, "clone_into_namespaces", ((),))
+        self.beside = [(cgroups, "add_process", (controller, name, PID)) for controller, name in groups_of(kept)]
+        self.alone = list(alone_rows(kinds))
+        self.inside = list(inside_rows(kept["pid"], self, detached))
+
+
+def between_rows(first: int, config: "Config", kinds: "tuple[str, ...]", privileged: bool) -> "Iterator[Row]":
+    """What the new process has to be born with: limits, its namespaces, and that nobody looks into it."""
+    yield from plan.limit_rows(config)
+    yield process, "become_undumpable", ()
+    for kind in (*ORDER, "user") if privileged else ("user", *ORDER):
+        if kind in kinds:
+            yield join_row(first, kind)
+
+
+def join_row(first: int, kind: str) -> "Row":
+    """The namespace of the container's first process."""
+    return enter, "join_namespace", (f"/proc/{first}/ns/{namespaces.KINDS[kind][0]}", kind)
+
+
+def alone_rows(kinds: "tuple[str, ...]") -> "Iterator[Row]":
+    """What the new process does before it is in the groups."""
+    yield pid, "die_with_parent", (PARENT,)
+    yield pid, "new_session", ()
+    if "user" in kinds:
+        yield user, "become_root", ()
+        yield pid, "die_with_parent", (PARENT,)  # a change of user has cleared it
+
+
+def inside_rows(first: int, entry: Entry, detached: bool) -> "Iterator[Row]":
+    """From the mount namespace, which comes last, for the host's /proc is gone with it, to execve."""
+    if "mount" in entry.kinds:
+        yield join_row(first, "mount")
+    if spec.part(entry.config, "process.terminal"):
+        yield console, "open_terminal", (CONSOLE, *plan.console_arguments(entry.config))
+    yield from plan.privilege_rows(entry.config)
+    *rows, execute = plan.last_rows(entry)
+    yield from rows
+    if detached:
+        yield pid, "outlive_parent", ()
+    yield execute
+
+
+def groups_of(kept: "State") -> "Iterator[tuple[str, str]]":
+    """The groups that were made for a container, as (controller, name): where its first process is now."""
+    own = [path for _, path in cgroups.own_groups(kept["pid"])]
+    for _, step, args in kept["undo"]:
+        if step == "remove_group":
+            top = cgroups.group_path(*args)
+            below = next((path[len(top):] for path in own if f"{path}/".startswith(f"{top}/")), "")
+            yield args[0], args[1] + below
+
+
+def foreign_kinds(first: int) -> "tuple[str, ...]":
+    """The kinds of namespaces in which a process is not where we are."""
+    return tuple(kind for kind, (file, _) in namespaces.KINDS.items()
+                 if os.readlink(f"/proc/{first}/ns/{file}") != os.readlink(f"/proc/self/ns/{file}"))
+
+
+# ---- doing it
+
+def run_inside(root: str, name: str, config: "Config", serve: "Serve", terminal: int = -1,
+               loop: "Loop | None" = None) -> int:
+    """Run a process in a container, and stay with it: its exit code, 128 and the signal where one ended it.
+
+    config: the container's, with the process that is to run; serve, terminal and loop: as for verbs.run. Errors:
+    NotFound, WrongState, StepFailed with code 126 or 127 where there is no such program.
+    """
+    loop = loop or Loop()
+    child = _enter(root, name, config, loop, terminal)
+    try:
+        code = os.waitstatus_to_exitcode(serve(loop, child))
+    except BaseException:
+        child.kill()
+        raise
+    if child.failure:
+        raise child.failure
+    return 128 - code if code < 0 else code
+
+
+def run_detached(root: str, name: str, config: "Config", pid_file: str = "", terminal: int = -1) -> int:
+    """Run a process in a container, and leave it there once its program has begun: its pid. Errors: as run_inside."""
+    loop = Loop()
+    child = _enter(root, name, config, loop, terminal, detached=True)
+    try:
+        if pid_file:
+            files.write(pid_file, str(child.pid), 0o644)
+        go_on(child)
+        while not child.silent and not child.failure:  # it falls silent at execve
+            loop.turn()
+        if child.failure:
+            raise child.failure
+    except BaseException:
+        child.kill()
+        raise
+    return child.pid
+
+
+def _enter(root: str, name: str, config: "Config", loop: Loop, terminal: int, detached: bool = False) -> "Child":
+    """Launch the process, up to "ready"."""
+    kept = check_runs(root, name)
+    try:
+        entry = Entry(kept, config, foreign_kinds(kept["pid"]), detached, os.geteuid() == 0)
+        child = launch(entry, [], loop, terminal)
+    except (ContainLabError, OSError):
+        check_runs(root, name)  # if it has ended meanwhile, that is what is to be said
+        raise
+    try:
+        check_runs(root, name)  # else what was joined may be another's: a pid is given anew
+    except ContainLabError:
+        child.kill()
+        raise
+    return child
+
+
+def check_runs(root: str, name: str) -> "State":
+    """The state of a container that a process can enter. Errors: NotFound, WrongState."""
+    kept = state.read_state(root, name)
+    if state.status(root, kept) == "stopped":
+        raise WrongState(f"container {name}: it is stopped, and no process can enter it", "start a new one")
+    return kept
