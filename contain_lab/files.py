@@ -33,6 +33,11 @@ def state_dir() -> str:
     return os.environ.get("CONTAIN_LAB_STATE") or _place("/run", "XDG_RUNTIME_DIR", "~/.cache")
 
 
+def oci_dir() -> str:
+    """The folder of the states of the OCI command line; an engine passes no variables of ours on, so none names it."""
+    return f"{_place('/run', 'XDG_RUNTIME_DIR', '~/.cache')}/oci"
+
+
 def is_machines_root() -> bool:
     """Whether we are root of the machine, and not of a user namespace alone. man: user_namespaces(7)."""
     return os.geteuid() == 0 and get("/proc/self/uid_map").split() == ["0", "0", "4294967295"]

@@ -7,6 +7,7 @@ take. It is on its way to execve: nothing is imported that costs time (argparse,
 import os
 import sys
 
+from contain_lab import files
 from contain_lab.errors import ContainLabError, UsageError, explain
 
 TYPE_CHECKING = False
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     Given = dict[str, list[str]]  # the options of a command line: {"--env": ["A=1", "B=2"]}, flags with "yes"
 
 NAME = "contain-lab-runtime"
-DEFAULT_ROOT = "/run/contain_lab/oci"
+DEFAULT_ROOT = files.oci_dir()
 USAGE = f"""usage: {NAME} [--root DIR] [--log FILE] [--log-format text|json] COMMAND
 
   create [--bundle DIR] [--pid-file FILE] [--console-socket PATH] ID   make a container, up to the user's program

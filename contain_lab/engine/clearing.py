@@ -34,7 +34,7 @@ def clean() -> tuple[list[str], list[str]]:
 
     Returns a line for each thing removed, and one for each that could not be.
     """
-    swept = [verbs.sweep(root) for root in (runs_root(), "/run/contain_lab/oci")]
+    swept = [verbs.sweep(root) for root in (runs_root(), files.oci_dir())]
     removed = [f"container {name}" for names, _ in swept for name in names]
     removed += [f"layer {name}" for name in sweep_layers()]
     removed += [f"image in the making {name}" for name in image.sweep()]

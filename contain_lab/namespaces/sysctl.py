@@ -7,16 +7,26 @@ all others are the whole machine's. A container's /proc may be what an image has
 import os
 
 from contain_lab import syscalls
-from contain_lab.syscalls import FSCONFIG_CMD_CREATE
+from contain_lab.syscalls import FSCONFIG_CMD_CREATE, PROC_SUPER_MAGIC
 
 
 def open_proc() -> int:
-    """A descriptor of a new /proc that is mounted nowhere, where no image can put anything in its place."""
+    """A descriptor of a new /proc that is mounted nowhere, where no image can put anything in its place.
+
+    Where none can be mounted, because the PID namespace is not our user namespace's, the one at /proc is taken, and
+    looked at: only the kernel makes a file system of this kind, and 1 is the inode of its root.
+    """
     context = syscalls.fsopen("proc")
-    syscalls.fsconfig(context, FSCONFIG_CMD_CREATE)
-    proc = syscalls.fsmount(context)
-    os.close(context)
-    return proc
+    try:
+        syscalls.fsconfig(context, FSCONFIG_CMD_CREATE)
+        return syscalls.fsmount(context)
+    except PermissionError:
+        proc = os.open("/proc", os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        if syscalls.fstatfs_type(proc) != PROC_SUPER_MAGIC or os.fstat(proc).st_ino != 1:
+            raise
+        return proc
+    finally:
+        os.close(context)
 
 
 def set_sysctl(name: str, value: str) -> None:

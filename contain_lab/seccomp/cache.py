@@ -40,7 +40,7 @@ def read(folder: str, path: str) -> bytes:
     """The program in a file, b"" where there is none or it is damaged. Errors: ContainLabError if others may write."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
         return b""
     try:
         check_owner(path, os.fstat(handle))
