@@ -52,7 +52,11 @@ def drop_bounding_set(keep: tuple[str, ...], last: int) -> None:
 def become_user(uid: int, gid: int, groups: tuple[int, ...]) -> None:
     """Become another user; the permitted capabilities are kept, for the next step to choose from."""
     syscalls.prctl(PR_SET_KEEPCAPS, 1)
-    os.setgroups(groups)
+    try:
+        os.setgroups(groups)
+    except PermissionError:  # in a user namespace of one id it is forbidden for good, and what there is stays
+        if groups:
+            raise
     os.setresgid(gid, gid, gid)
     os.setresuid(uid, uid, uid)
 

@@ -66,7 +66,11 @@ def mount_overlay(root: str, lower: str, upper: str, work: str) -> None:
 
 
 def mount_user_overlay(root: str, lower: str, upper: str, work: str) -> None:
-    """As mount_overlay, in a user namespace: its marks are in attributes that everybody may set."""
+    """As mount_overlay, in a user namespace; where there is no upper, the root is the image's copy already."""
+    if not os.path.isdir(upper):
+        bind_rootfs(root)
+        return
+    # overlay's marks are in attributes "trusted." elsewhere, which the machine's root alone may set
     settings: Settings = [("lowerdir", lower), ("upperdir", upper), ("workdir", work), ("userxattr", None)]
     attach(new_filesystem("overlay", "overlay", settings), os.open(root, os.O_PATH | os.O_CLOEXEC))
 

@@ -21,6 +21,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
                         help="a kernel parameter of its namespaces: kernel.msgmax=9000")
     parser.add_argument("--netns", default="", metavar="PATH",
                         help="name its network namespace by a new file while it runs, /run/netns/NAME for `ip -n NAME`")
+    parser.add_argument("--rootless", action="store_true",
+                        help="without privileges: an ordinary user is its root, in a user namespace")
     look = parser.add_argument_group("its steps")
     look.add_argument("--explain", action="store_true", help="print the steps that would run, and do nothing")
     look.add_argument("--trace", nargs="?", const="", metavar="FILE",
@@ -41,7 +43,7 @@ def main(options: argparse.Namespace) -> int:
     interactive = options.interactive or options.both or bool(options.broken)
     try:
         plan = engine.prepare(options.image, options.command, options.hostname, terminal, options.rootfs,
-                              tuple(options.sysctl), options.netns)
+                              tuple(options.sysctl), options.netns, options.rootless)
         theirs = engine.change(plan, options.package.rstrip("/"), tuple(options.skip), tuple(options.fail),
                                options.broken)
         if options.package:

@@ -8,7 +8,7 @@ namespace comes first of all, with its maps, because it owns the others.
 import os
 
 from contain_lab import capabilities, cgroups, files, rootfs, seccomp, spec, syscalls
-from contain_lab.container import console, process, state
+from contain_lab.container import console, layers, process, state
 from contain_lab.errors import InvalidConfig
 from contain_lab.namespaces import cgroup, enter, ipc, mount, net, pid, sysctl, time, user, uts
 from contain_lab.steps import PID, Later
@@ -72,8 +72,11 @@ def before_rows(plan: Plan) -> "Iterator[Row]":
     """What is made before there is a child."""
     yield state, "reserve_state", (plan.folder,), (state, "remove_state", (plan.folder,))
     if plan.overlay:
-        layer = plan.overlay[1]
-        yield rootfs, "make_layer", (layer,), (rootfs, "remove_layer", (layer,))
+        image, layer = plan.overlay
+        if not files.is_machines_root():
+            yield layers, "make_user_layer", (layer, image), (layers, "remove_user_layer", (layer,))
+        else:
+            yield rootfs, "make_layer", (layer,), (rootfs, "remove_layer", (layer,))
 
 
 def between_rows(kinds: dict[str, str]) -> "Iterator[Row]":

@@ -2,8 +2,8 @@
 
 import os
 
-from contain_lab import files, image, rootfs
-from contain_lab.container import verbs
+from contain_lab import files, image
+from contain_lab.container import layers, verbs
 from contain_lab.engine.preparing import runs_root
 
 
@@ -18,7 +18,7 @@ def sweep_layers() -> list[str]:
     mounted = "".join(_mounts(pid) for pid in os.listdir("/proc") if pid.isdigit()) if lost else ""
     lost = [name for name in lost if f"{folder}/{name}/" not in mounted]
     for name in lost:
-        rootfs.remove_layer(f"{folder}/{name}")
+        layers.remove_user_layer(f"{folder}/{name}")
     return lost
 
 

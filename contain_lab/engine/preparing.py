@@ -4,7 +4,8 @@ import os
 
 from contain_lab import capabilities, cgroups, files, image, seccomp, spec
 from contain_lab.container.plan import Plan
-from contain_lab.errors import ContainLabError, NotFound, UsageError
+from contain_lab.engine.rootless import check_privileges, make_rootless
+from contain_lab.errors import NotFound, UsageError
 
 
 def runs_root() -> str:
@@ -13,16 +14,16 @@ def runs_root() -> str:
 
 
 def prepare(image_name: str, command: list[str], hostname: str = "", terminal: bool = False,
-            is_folder: bool = False, sysctls: tuple[str, ...] = (), netns: str = "") -> Plan:
+            is_folder: bool = False, sysctls: tuple[str, ...] = (), netns: str = "",
+            rootless: bool = False) -> Plan:
     """The plan of a container: an image, a layer of its own above it, the default spec. Nothing is done yet.
 
     command: program and arguments; [] for the image's own; is_folder: image_name is the path of a root file system,
     which the container writes into itself; sysctls: "NAME=VALUE", kernel parameters of its namespaces; netns: a
-    new file, by which its network namespace is named. Errors: NotFound for the image, UsageError, InvalidConfig for a
-    parameter that would be the host's.
+    new file, by which its network namespace is named; rootless: for an ordinary user. Errors: NotFound for the image,
+    UsageError, InvalidConfig for a parameter that would be the host's.
     """
-    if os.geteuid() != 0:
-        raise ContainLabError("containers need privileges, and this is an ordinary user", "run as root, with sudo")
+    check_privileges(rootless)
     found = own_folder(image_name) if is_folder else image.find(image_name)
     settings = found.config.get("config") or {}
     args = command or [*(settings.get("Entrypoint") or []), *(settings.get("Cmd") or ["sh"])]
@@ -40,6 +41,8 @@ def prepare(image_name: str, command: list[str], hostname: str = "", terminal: b
     config["linux"]["seccomp"] = seccomp.default_profile(kept)
     if sysctls:
         config["linux"]["sysctl"] = dict(map(parameter, sysctls))
+    if rootless:
+        make_rootless(config)
     overlay = None if is_folder else (found.rootfs, layer)
     plan = Plan(config, root, f"{runs_root()}/{name}", overlay, waits=False, netns=name_of_network(netns))
     spec.validate(config)

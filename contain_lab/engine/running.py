@@ -79,7 +79,8 @@ def _apart(plan: Plan, interactive: bool, report: "Callable[[Exception], int]", 
 
     try:
         syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
-        namespaces.stand_apart()
+        if os.geteuid() == 0:  # an ordinary user's steps reach no further than that user
+            namespaces.stand_apart()
         code = run(plan, interactive)
     except KeyboardInterrupt:
         code = 130

@@ -8,11 +8,14 @@ written once, from outside. Without privileges only the own id can be mapped; mo
 
 import os
 
-from contain_lab import files
-from contain_lab.errors import ContainLabError
+from contain_lab import files, syscalls
+from contain_lab.errors import ContainLabError, explain
+from contain_lab.syscalls import CLONE_NEWUSER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     Ranges = tuple[tuple[int, int, int], ...]  # (first id inside, first id outside, how many)
 
 
@@ -74,6 +77,50 @@ def granted_ranges(text: str, name: str, number: int) -> tuple[tuple[int, int], 
         if owner in (name, str(number)) and first.isdecimal() and count.isdecimal() and int(count):
             found.append((int(first), int(count)))
     return tuple(found)
+
+
+def run_mapped(function: "Callable[[], object]") -> None:
+    """Call a function in a process of its own, as root of a user namespace with all ids that are this user's.
+
+    Errors: ContainLabError with what the function raised.
+    """
+    (ready, say), (hear, go) = os.pipe(), os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            syscalls.unshare(CLONE_NEWUSER)
+            os.write(say, b"-")
+            os.close(go)
+            if os.read(hear, 1):
+                become_root()
+                function()
+                code = 0
+        except BaseException as error:  # noqa: BLE001  whatever it is, it is told outside
+            os.write(say, ": ".join(filter(None, explain(error))).encode())
+        finally:
+            os._exit(code)
+    os.close(say)
+    os.close(hear)
+    said = os.read(ready, 1)
+    try:
+        if said == b"-":
+            map_own_ids(pid)
+            os.write(go, b"-")
+    finally:
+        os.close(go)
+        os.waitpid(pid, 0)
+    with open(ready, encoding="utf-8", errors="replace") as pipe:
+        if told := said.decode().strip("-") + pipe.read():
+            raise ContainLabError(told)
+
+
+def map_own_ids(pid: int) -> None:
+    """Map all ids that are this user's in the user namespace of a process."""
+    uids, gids = own_maps()
+    if os.geteuid() and len(gids) == 1:
+        deny_setgroups(pid)
+    write_id_maps(pid, uids, gids)
 
 
 def own_maps() -> "tuple[Ranges, Ranges]":

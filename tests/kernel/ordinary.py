@@ -1,14 +1,19 @@
 """An ordinary user of this machine, made for a test and gone afterwards, and commands run as that user."""
 
 import contextlib
+import json
 import os
 import pwd
+import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from bundles import until
+from bundles import make_rootfs, until
+
+import contain_lab
 
 
 class User:
@@ -28,6 +33,17 @@ class User:
         done = self.run(*words, **settings)
         assert done.returncode == 0, done.stderr
         return done.stdout
+
+    def install(self) -> tuple[str, ...]:
+        """Give the user a copy of the package and an image busybox, wherever ours may be; the command contain-lab."""
+        shutil.copytree(Path(contain_lab.__file__).parent, self.home / "package/contain_lab",
+                        ignore=shutil.ignore_patterns("__pycache__"))
+        image = self.home / ".local/share/contain_lab/images/busybox"
+        make_rootfs(image / "rootfs")
+        (image / "config.json").write_text(json.dumps({"config": {"Cmd": ["sh"], "Env": ["PATH=/bin"]}}))
+        subprocess.run(["chown", "-R", f"{self.uid}:{self.gid}", self.home], check=True)
+        program = f"import sys; sys.path.insert(0, {str(self.home / 'package')!r}); from contain_lab import cli"
+        return os.path.realpath(sys.executable), "-c", f"{program}; sys.exit(cli.main())"
 
     def processes(self) -> list[int]:
         found = []
