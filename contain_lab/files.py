@@ -99,6 +99,29 @@ def lock(path: str, wait: bool = False, shared: bool = False) -> int | None:
     return handle
 
 
+class Alone:
+    """The lock of a folder, which is made if it is not there: `with files.Alone(folder):` nobody else is in it.
+
+    What is made in there and locked itself has no lock for a moment, and what sweeps there takes what has none.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+
+    def __enter__(self) -> None:
+        os.makedirs(self.folder, 0o700, exist_ok=True)
+        self.handle = lock(f"{self.folder}/lock", wait=True)
+
+    def __exit__(self, *error: object) -> None:
+        let_go(self.handle)
+
+
+def let_go(handle: int | None) -> None:
+    """Give back a lock, where one is held."""
+    if handle is not None:
+        os.close(handle)
+
+
 # ---- below a root
 
 def open_in_root(root: int | str, path: str, flags: int = os.O_PATH, mode: int = 0) -> int:

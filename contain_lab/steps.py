@@ -41,6 +41,8 @@ class Later:
 
 PID = Later("PID")  # the container's process, on the host
 theirs: dict[str, str] = {}  # the steps that are a student's, by full name, and the file they come from
+ours: "dict[str, Step]" = {}  # the package's own functions that these stand in the place of
+misdone: dict[str, StepFailed] = {}  # what theirs raised while something was undone, by full name
 
 
 def full_name(room: "ModuleType", name: str) -> str:
@@ -109,16 +111,39 @@ def _frames(trace: "TracebackType | None") -> "Iterator[tuple[str, int, str]]":
         trace = trace.tb_next
 
 
-def undo(done: "list[Row]") -> "list[str]":
-    """Undo what was done, the last first; each is tried, and what could not be undone is told: [message]."""
+def undo(done: "list[Row]", announce: "Callable[[str, str], None] | None" = None) -> "list[str]":
+    """Undo what was done, the last first; each is tried, and what could not be undone is told: [message].
+
+    announce: as in `run`. After a student's function ours is called too, so that nothing stays; what theirs raised is
+    kept in `misdone`.
+    """
     failed = []
     while done:
         room, name, args = done.pop()[:3]
+        full = full_name(room, name)
+        if full in theirs:
+            _let_them_undo(room, name, args, announce or (lambda what, step: None))
         try:
-            getattr(room, name)(*args)
+            ours.get(full, getattr(room, name))(*args)
         except OSError as error:
-            failed.append(f"{full_name(room, name)}: {explain(error)[0]}")
+            if not (full in theirs and isinstance(error, FileNotFoundError)):  # it is gone already
+                failed.append(f"{full}: {explain(error)[0]}")
     return failed
+
+
+def _let_them_undo(room: "ModuleType", name: str, args: "Sequence[object]",
+                   announce: "Callable[[str, str], None]") -> None:
+    """Call a student's function in the place of one that undoes; it is called once, for one that fails would again."""
+    full = full_name(room, name)
+    if full in misdone:
+        return
+    try:
+        announce("begins", full)
+        call(room, name, args)
+    except StepFailed as error:
+        misdone[full] = error
+    finally:
+        announce("ends", full)
 
 
 # ---- other things in the place of a step
@@ -202,6 +227,7 @@ def use_loaded(source: "Callable[[str], tuple[str, str]]", rooms: "Iterable[Modu
             loaded[first] = functions(path, text)
         for name, function in loaded[first].items():
             if callable(getattr(room, name, None)) and not name.startswith("_"):
+                ours.setdefault(full_name(room, name), getattr(room, name))
                 setattr(room, name, function)
                 theirs[full_name(room, name)] = path
     return sorted(theirs)

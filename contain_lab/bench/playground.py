@@ -23,7 +23,7 @@ SIGKILL = 9
 def playground() -> Iterator[str]:
     """A folder of its own, whose name is that of the cgroup, too. At the end all of it is removed."""
     folder = f"{root()}/{PREFIX}{os.getpid()}"
-    with alone():
+    with files.Alone(root()):
         sweep_all()
         os.mkdir(folder, 0o700)
         lock = files.lock(f"{folder}/lock", wait=True)
@@ -33,7 +33,7 @@ def playground() -> Iterator[str]:
     finally:
         syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 0)
         remove(folder)
-        let_go(lock)
+        files.let_go(lock)
 
 
 def root() -> str:
@@ -41,28 +41,11 @@ def root() -> str:
     return f"{files.state_dir()}/bench"
 
 
-@contextmanager
-def alone() -> Iterator[None]:
-    """Let nobody else make or sweep a measurement meanwhile: a new one has no lock yet."""
-    os.makedirs(root(), 0o700, exist_ok=True)
-    lock = files.lock(f"{root()}/lock", wait=True)
-    try:
-        yield
-    finally:
-        let_go(lock)
-
-
-def let_go(lock: int | None) -> None:
-    """Close a lock that is held."""
-    if lock is not None:
-        os.close(lock)
-
-
 def sweep() -> list[str]:
     """Remove what killed measurements left; their names."""
     if not os.path.isdir(root()):
         return []
-    with alone():
+    with files.Alone(root()):
         return sweep_all()
 
 

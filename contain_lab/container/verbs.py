@@ -5,6 +5,7 @@ command line is a new interpreter, so what only `create` and `run` need is impor
 """
 
 import os
+import sys
 import time
 
 from contain_lab import files, steps
@@ -189,11 +190,21 @@ def undo_kept(name: str, rows: "list[list[Any]]", tries: int = 100) -> None:
 
 
 def undo(name: str, rows: "list[Row]", tries: int = 100) -> None:
-    """Undo rows, the last first; the state directory, which came first, goes last. Errors: what could not be undone."""
+    """Undo rows, the last first; the state directory, which came first, goes last.
+
+    Errors: what could not be undone; what a student's function did instead, unless another error is under way.
+    """
+    announce: Callable[[str, str], None] | None = None
+    if steps.theirs:
+        from contain_lab.container.launch import alarm
+
+        announce = alarm
     for _ in range(tries):
-        failed = steps.undo(rows[1:])
+        failed = steps.undo(rows[1:], announce)
         if not failed:
-            steps.undo(rows[:1])
+            steps.undo(rows[:1], announce)
+            if steps.misdone and not sys.exception():
+                raise next(iter(steps.misdone.values()))
             return
         time.sleep(0.02)  # a group may take a moment to be empty
     raise ContainLabError(f"container {name}: {failed[0]}", "something still uses it: try again, or contain-lab clean")

@@ -20,7 +20,7 @@ PREFIX = "cl-grade-"
 @contextmanager
 def desk() -> Iterator[Path]:
     """A folder that is removed at the end, whatever the end is. Errors: OSError."""
-    with _alone():
+    with files.Alone(_root()):
         _sweep()
         folder = Path(_root()) / f"{PREFIX}{os.getpid()}"
         folder.mkdir(mode=0o700)
@@ -29,30 +29,19 @@ def desk() -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder)
-        _let_go(lock)
+        files.let_go(lock)
 
 
 def sweep() -> list[str]:
     """Remove what killed gradings left; their names."""
     if not os.path.isdir(_root()):
         return []
-    with _alone():
+    with files.Alone(_root()):
         return _sweep()
 
 
 def _root() -> str:
     return f"{os.path.realpath(files.state_dir())}/grade"
-
-
-@contextmanager
-def _alone() -> Iterator[None]:
-    """Let nobody make or sweep a desk meanwhile: a new one has no lock yet."""
-    os.makedirs(_root(), 0o700, exist_ok=True)
-    lock = files.lock(f"{_root()}/lock", wait=True)
-    try:
-        yield
-    finally:
-        _let_go(lock)
 
 
 def _sweep() -> list[str]:
@@ -64,8 +53,3 @@ def _sweep() -> list[str]:
             os.close(lock)
             removed.append(name)
     return removed
-
-
-def _let_go(lock: int | None) -> None:
-    if lock is not None:
-        os.close(lock)

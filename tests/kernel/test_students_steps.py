@@ -209,3 +209,16 @@ def test_steps_that_do_not_end_are_ended(student, place, cli):
     assert "namespaces.pid.clone_into_namespaces: it did not finish in 5 s" in said["parent"][1]
     assert "in a step on the parent's side" in said["stubborn"][1]
     assert os.listdir(place / "state/run") == os.listdir(place / "data/containers") == []
+
+
+@pytest.mark.parametrize(("body", "said"), [
+    ("time.sleep(987)", "it did not finish in 5 s"),
+    ("raise ValueError('mine')", "ValueError: mine"),
+    ("pass", ""),
+])
+def test_a_function_of_theirs_that_undoes_has_a_time_limit_and_ours_behind_it(student, body, said):
+    student.write("remove_state(folder)", body, room="container")
+    student.write("remove_layer(folder)", body, room="rootfs")
+    done = student.run("true")
+    assert done.code == (125 if said else 0)
+    assert said in done.err

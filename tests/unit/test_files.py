@@ -257,3 +257,12 @@ def test_malformed_text_is_told_with_its_place(text, message):
     with pytest.raises(InvalidConfig) as caught:
         files.parse_json(text, "x")
     assert caught.value.message == message
+
+
+def test_who_is_alone_in_a_folder_holds_its_lock_until_the_end(tmp_path):
+    folder = str(tmp_path / "made")
+    with files.Alone(folder):
+        assert files.lock(f"{folder}/lock") is None
+    handle = files.lock(f"{folder}/lock")
+    assert handle is not None
+    files.let_go(handle)

@@ -144,6 +144,47 @@ def test_undo_runs_backwards_and_goes_on_after_a_failure(room, calls):
     assert done == []
 
 
+@pytest.fixture
+def their_close(room, monkeypatch):
+    """A student's function in the place of close_door; what raises is put into it."""
+    monkeypatch.setattr(steps, "theirs", {"namespaces.uts.close_door": "file"})
+    monkeypatch.setattr(steps, "ours", {"namespaces.uts.close_door": room.close_door})
+    monkeypatch.setattr(steps, "misdone", {})
+
+    def put(function) -> None:
+        room.close_door = function
+    return put
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), SystemExit(1), OSError(errno.EPERM, "no")])
+def test_after_a_students_function_that_fails_ours_undoes(room, calls, their_close, error):
+    def raises(name: str) -> None:
+        calls.append(("theirs", name))
+        raise error
+    their_close(raises)
+    told = []
+    done = [(room, "close_door", (name,)) for name in "ab"]
+    assert steps.undo(done, lambda what, step: told.append(what)) == []
+    assert calls == [("theirs", "b"), ("close_door", "b"), ("close_door", "a")]
+    assert told == ["begins", "ends"]
+    assert [type(each.__cause__) for each in steps.misdone.values()] == [type(error)]
+
+
+def test_after_a_students_function_that_does_nothing_ours_undoes(room, calls, their_close):
+    their_close(lambda name: None)
+    assert steps.undo([(room, "close_door", ("a",))]) == []
+    assert calls == [("close_door", "a")]
+    assert steps.misdone == {}
+
+
+def test_what_a_student_has_undone_is_no_failure_of_ours(room, their_close):
+    def gone(name: str) -> None:
+        raise FileNotFoundError(errno.ENOENT, "gone", name)
+    steps.ours["namespaces.uts.close_door"] = gone
+    their_close(lambda name: None)
+    assert steps.undo([(room, "close_door", ("a",))]) == []
+
+
 # ---- steps that are skipped, fail, or are broken off
 
 def test_a_step_is_found_by_the_end_of_its_name(room):
