@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from bundles import MARK, marked, until
+from bundles import MARK, make_rootfs, marked, until
 from ordinary import User, ordinary_user
 
 pytestmark = pytest.mark.needs("root", "busybox", "rootless")
@@ -18,14 +18,14 @@ Tool = tuple[str, ...]
 def anna() -> Iterator[tuple[User, Tool]]:
     """A user without subordinate ids, and the command contain-lab."""
     with ordinary_user() as made:
-        yield made, made.install()
+        yield made, made.install(make_rootfs)
 
 
 @pytest.fixture(scope="module")
 def berta() -> Iterator[tuple[User, Tool]]:
     """A user with subordinate ids, and the command contain-lab."""
     with ordinary_user(ranges=True) as made:
-        yield made, made.install()
+        yield made, made.install(make_rootfs)
 
 
 @pytest.fixture(autouse=True)

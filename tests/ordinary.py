@@ -8,10 +8,9 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
-
-from bundles import make_rootfs, until
 
 import contain_lab
 
@@ -34,7 +33,7 @@ class User:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def install(self) -> tuple[str, ...]:
+    def install(self, make_rootfs: Callable[[Path], Path]) -> tuple[str, ...]:
         """Give the user a copy of the package and an image busybox, wherever ours may be; the command contain-lab."""
         shutil.copytree(Path(contain_lab.__file__).parent, self.home / "package/contain_lab",
                         ignore=shutil.ignore_patterns("__pycache__"))
@@ -63,7 +62,10 @@ def ordinary_user(ranges: bool = False) -> Iterator[User]:
     made = User(name)
     try:
         yield made
-        until(lambda: not made.processes())
+        end = time.monotonic() + 5
+        while left := made.processes():
+            assert time.monotonic() < end, f"processes that are left: {left}"
+            time.sleep(0.01)
     finally:
         for pid in made.processes():
             os.kill(pid, signal.SIGKILL)
