@@ -24,6 +24,8 @@ NOTEBOOK = {
     "process_tree": "process_picture",
     "id_maps": "id_map_picture",
     "timeline": "timeline_picture",
+    "play_namespaces": "namespace_play",
+    "play_start": "start_play",
     "measure": "measuring",
     "strace_runtime": "wild",
     "clean_up": "leftovers",

@@ -1,0 +1,44 @@
+"""Playthings in a real browser, used by the keyboard alone."""
+
+import pytest
+from browser import Student, wait_for
+from playwright.sync_api import BrowserContext
+
+pytestmark = pytest.mark.needs("root", "chromium", "image busybox")
+PLAY = "from contain_lab.labkit import *\n"
+
+
+def test_namespaces_are_ticked_and_a_process_is_started_by_the_keyboard_alone(port: int, context: BrowserContext):
+    student = Student(context, port, "00_process.ipynb")
+    student.run("begin", f"{PLAY}play_namespaces()")
+    here = student.cell("begin")
+    student.press("Escape")
+    student.tab_to(".cl-play input[value=uts]")
+    student.press("Space")
+    student.tab_to(".cl-play button")
+    student.press("Space")
+    said = here.locator(".cl-play-said")
+    wait_for(said.inner_text)
+    assert said.inner_text() == "The process ran. 1 of 9 lines differ from the host's."
+    assert said.get_attribute("role") == "status"
+    name = here.locator("tr", has_text="host name").locator("td")
+    assert name.all_inner_texts() == ["the-host", "box"]
+    assert here.locator("th[scope=col]").all_inner_texts()[1:] == ["the host sees", "the process sees"]
+    assert (student.outside, student.errors) == ([], [])
+
+
+def test_the_slider_goes_from_step_to_step_with_the_arrow_keys(port: int, context: BrowserContext):
+    student = Student(context, port, "00_process.ipynb")
+    student.run("begin", f"{PLAY}play_start()")
+    here = student.cell("begin")
+    slider, said = here.locator("input[type=range]"), here.locator(".cl-play-said")
+    wait_for(said.inner_text)
+    student.press("Escape")
+    student.tab_to(".cl-play input[type=range]")
+    for _ in range(80):
+        if ": set_hostname" in str(slider.get_attribute("aria-valuetext")):
+            break
+        student.press("ArrowRight")
+    wait_for(lambda: said.inner_text() == "set_hostname changes: host name.")
+    assert here.locator("tr.cl-play-other").all_inner_texts() == ["host name\tthe machine's\tbox"]
+    assert (student.outside, student.errors) == ([], [])
