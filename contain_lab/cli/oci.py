@@ -32,6 +32,10 @@ USAGE = f"""usage: {NAME} [--root DIR] [--log FILE] [--log-format text|json] COM
   exec [OPTIONS] ID COMMAND ...   run one more process in it: --tty --detach --user UID[:GID] --cwd DIR
                             --env NAME=VALUE --cap NAME --additional-gids GID --no-new-privs --pid-file FILE
                             --console-socket PATH; --process FILE in the place of COMMAND: a process as in config.json
+  list [--quiet] [--format table|json]   all containers
+  ps [--format table|json] ID [OPTIONS OF ps]   the processes of one
+  spec [--bundle DIR]       write a config.json to begin with
+  features                  what this runtime can do, as JSON
   --version                 versions of this runtime and of the specification
 """
 # command: (options with a value, options without, how many arguments at least and at most)
@@ -46,9 +50,13 @@ COMMANDS = {
     "delete": ("", "--force/-f", 1, 1),
     "exec": ("--user/-u --cwd --env/-e --cap/-c --additional-gids/-g --process/-p --pid-file --console-socket "
              "--preserve-fds", "--tty/-t --detach/-d --no-new-privs", 1, MANY),
+    "list": ("--format/-f", "--quiet/-q", 0, 0),
+    "ps": ("--format/-f", "", 1, MANY),
+    "spec": ("--bundle/-b", "", 0, 0),
+    "features": ("", "", 0, 0),
 }
 GLOBAL = ("--root --log --log-format --criu --rootless --cgroup-manager", "--debug --systemd-cgroup")
-ELSEWHERE = {"exec": "oci_exec"}  # commands that have a file of their own
+ELSEWHERE = {"exec": "oci_exec", "list": "oci_asked", "ps": "oci_asked", "spec": "oci_asked", "features": "oci_asked"}
 
 
 def read_options(words: list[str], valued: str, flags: str) -> "Given":
@@ -198,7 +206,7 @@ def do_kill(root: str, given: "Given", name: str, signal: str = "TERM") -> None:
     """kill: send a signal."""
     from contain_lab.container import verbs
 
-    verbs.kill(root, name, signal_number(signal))
+    verbs.kill(root, name, signal_number(signal), "--all" in given)
 
 
 def do_delete(root: str, given: "Given", name: str) -> None:

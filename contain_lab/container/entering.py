@@ -11,7 +11,7 @@ where a start makes new ones. Invariants:
 import os
 
 from contain_lab import cgroups, files, namespaces, spec
-from contain_lab.container import console, plan, process, state
+from contain_lab.container import console, plan, process, processes, state
 from contain_lab.container.launch import Loop, go_on, launch
 from contain_lab.container.plan import CONSOLE, PARENT, Plan
 from contain_lab.errors import ContainLabError, WrongState
@@ -91,11 +91,9 @@ def inside_rows(first: int, entry: Entry, detached: bool) -> "Iterator[Row]":
 def groups_of(kept: "State") -> "Iterator[tuple[str, str]]":
     """The groups that were made for a container, as (controller, name): where its first process is now."""
     own = [path for _, path in cgroups.own_groups(kept["pid"])]
-    for _, step, args in kept["undo"]:
-        if step == "remove_group":
-            top = cgroups.group_path(*args)
-            below = next((path[len(top):] for path in own if f"{path}/".startswith(f"{top}/")), "")
-            yield args[0], args[1] + below
+    for controller, name in processes.made_groups(kept):
+        top = cgroups.group_path(controller, name)
+        yield controller, name + next((path[len(top):] for path in own if f"{path}/".startswith(f"{top}/")), "")
 
 
 def foreign_kinds(first: int) -> "tuple[str, ...]":

@@ -85,6 +85,7 @@ def describe(name: str, pid: int, config: "Config", bundle: str, done: "list[Row
     return {
         "ociVersion": config["ociVersion"], "id": name, "pid": pid, "started": state.start_time(pid),
         "bundle": os.path.abspath(bundle), "annotations": config.get("annotations") or {},
+        "shared": not any(each["type"] == "pid" and not each.get("path") for each in config["linux"]["namespaces"]),
         "undo": [[room.__name__, step, list(args)] for room, step, args, *_ in done],
     }
 
@@ -113,12 +114,30 @@ def get_state(root: str, name: str) -> "dict[str, Any]":
             "annotations": kept["annotations"]}
 
 
-def kill(root: str, name: str, number: int) -> None:
-    """Send a signal to the container's process. Errors: NotFound, WrongState."""
+def list_states(root: str) -> "list[dict[str, Any]]":
+    """The states of all containers below a root, by name, each with when it was created and by whom."""
+    found = []
+    for name in sorted(os.listdir(root)) if os.path.isdir(root) else []:
+        try:
+            about = os.stat(f"{root}/{name}/state.json")
+            found.append({**get_state(root, name), "created": about.st_mtime, "owner": about.st_uid})
+        except (NotFound, InvalidConfig, FileNotFoundError, NotADirectoryError):
+            continue  # it is being made, or has gone meanwhile
+    return found
+
+
+def kill(root: str, name: str, number: int, all_of_it: bool = False) -> None:
+    """Send a signal to the container's process, or to all that are in it. Errors: NotFound, WrongState."""
     kept = state.read_state(root, name)
-    if state.status(root, kept) == "stopped":
+    stopped = state.status(root, kept) == "stopped"
+    if stopped and not (all_of_it and kept["shared"]):
         raise WrongState(f"container {name}: it is stopped, and nothing is left to send a signal to")
-    _signal(kept, number)
+    if all_of_it:
+        from contain_lab.container import processes
+
+        processes.send(kept, number, stopped)
+    else:
+        _signal(kept, number)
 
 
 def _signal(kept: "dict[str, Any]", number: int) -> None:
@@ -149,6 +168,10 @@ def delete(root: str, name: str, force: bool = False) -> None:
         if not force and state.status(root, kept) == "running":
             raise WrongState(f"container {name}: it is running", "kill it first, or delete --force")
         end(kept)
+    if kept["shared"]:  # else all ended with the first
+        from contain_lab.container import processes
+
+        processes.send(kept, SIGKILL, stopped=True)
     undo_kept(name, kept["undo"])
 
 
