@@ -23,6 +23,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
                         help="name its network namespace by a new file while it runs, /run/netns/NAME for `ip -n NAME`")
     parser.add_argument("--rootless", action="store_true",
                         help="without privileges: an ordinary user is its root, in a user namespace")
+    parser.add_argument("--init", action="store_true",
+                        help="let an init be its process 1: it reaps who ends, and passes signals to the command")
     look = parser.add_argument_group("its steps")
     look.add_argument("--explain", action="store_true", help="print the steps that would run, and do nothing")
     look.add_argument("--trace", nargs="?", const="", metavar="FILE",
@@ -43,7 +45,8 @@ def main(options: argparse.Namespace) -> int:
     interactive = options.interactive or options.both or bool(options.broken)
     try:
         plan = engine.prepare(options.image, options.command, options.hostname, terminal, options.rootfs,
-                              tuple(options.sysctl), options.netns, options.rootless)
+                              tuple(options.sysctl), options.netns, options.rootless,
+                              options.init)
         theirs = engine.change(plan, options.package.rstrip("/"), tuple(options.skip), tuple(options.fail),
                                options.broken)
         if options.package:

@@ -34,15 +34,17 @@ class Plan:
     makes the child, and ends; clone: the one that makes it; mapped: the parent's, while the child waits to be mapped;
     beside: the parent's, while the child does `alone`; alone: the child's, before it is in its groups; outside:
     the parent's, when the child has its namespaces and can still be looked into; inside: the child's, up to execve.
-    netns: a path, where its network namespace gets a name.
+    netns: a path, where its network namespace gets a name. init: whether process 1 is an init, and the user's
+    program its child.
     """
 
     between: "list[Row]" = []
     mapped: "list[Row]" = []
 
     def __init__(self, config: "Config", root: str, folder: str, overlay: "tuple[str, str] | None" = None,
-                 waits: bool = True, netns: str = "") -> None:
+                 waits: bool = True, netns: str = "", init: bool = False) -> None:
         self.config, self.root, self.folder, self.overlay, self.waits = config, root, folder, overlay, waits
+        self.init = init
         self.kinds = {entry["type"]: entry.get("path") or "" for entry in spec.part(config, "linux.namespaces") or []}
         self.before = list(before_rows(self))
         self.bound = "user" in self.kinds or not files.is_machines_root()  # device nodes cannot be made
@@ -177,7 +179,7 @@ def inside_rows(plan: Plan) -> "Iterator[Row]":
         yield from limit_rows(plan.config)
     yield from rootfs_rows(plan)
     yield from kernel_rows(plan)
-    yield from privilege_rows(plan.config)
+    yield from privilege_rows(plan.config, plan.init)
     yield from last_rows(plan)
 
 
@@ -264,13 +266,13 @@ def console_arguments(config: "Config") -> tuple[int, int, int]:
     return size.get("height") or 0, size.get("width") or 0, spec.part(config, "process.user.uid") or 0
 
 
-def privilege_rows(config: "Config") -> "Iterator[Row]":
+def privilege_rows(config: "Config", init: bool = False) -> "Iterator[Row]":
     """Giving up what the program shall not have."""
     asked = spec.part(config, "process.capabilities") or {}
     sets = {name: tuple(asked.get(name) or ()) for name in spec.NAMED_CAPABILITIES}
     for names in sets.values():
         capabilities.mask(names)
-    yield from filter_rows(config, last=False)
+    yield from filter_rows(config, init, last=False)
     yield capabilities, "drop_bounding_set", (sets["bounding"], capabilities.last_capability())
     user = spec.part(config, "process.user") or {}
     uid, gid, groups = user.get("uid") or 0, user.get("gid") or 0, tuple(user.get("additionalGids") or ())
@@ -285,11 +287,11 @@ def privilege_rows(config: "Config") -> "Iterator[Row]":
         yield capabilities, "set_no_new_privs", ()
 
 
-def filter_rows(config: "Config", last: bool) -> "Iterator[Row]":
+def filter_rows(config: "Config", init: bool, last: bool) -> "Iterator[Row]":
     """The filter of system calls: at the end; without no_new_privs, while there is CAP_SYS_ADMIN to load it."""
     profile = spec.part(config, "linux.seccomp")
     if profile and bool(spec.part(config, "process.noNewPrivileges")) == last:
-        yield process, "hold_trampoline", ()
+        yield process, "hold_trampoline", (init,)
         yield seccomp, "load_seccomp_filter", (FILTER, seccomp.filter_flags(profile))
 
 
@@ -299,10 +301,10 @@ def last_rows(plan: Plan) -> "Iterator[Row]":
     path = next((entry[5:] for entry in env if entry.startswith("PATH=")), DEFAULT_PATH)
     yield process, "find_program", (args[0], path)
     yield process, "close_descriptors", (3,)
-    yield from filter_rows(plan.config, last=True)
+    yield from filter_rows(plan.config, plan.init, last=True)
     if plan.waits:
         yield pid, "outlive_parent", ()
-    yield process, "execute", (args, env, path, FIFO, LOCK)
+    yield process, "execute_under_init" if plan.init else "execute", (args, env, path, FIFO, LOCK)
 
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

@@ -7,9 +7,10 @@ import fcntl
 import os
 from _signal import SIG_DFL, SIGPIPE, SIGXFSZ, signal
 
-from contain_lab import files, syscalls
+from contain_lab import files, steps, syscalls
 from contain_lab.container import trampoline
-from contain_lab.errors import ContainLabError, InvalidConfig, NotFound
+from contain_lab.errors import ContainLabError, InvalidConfig, NotFound, explain
+from contain_lab.namespaces import pid
 
 RLIMITS = {f"RLIMIT_{name}": number for number, name in enumerate(
     "CPU FSIZE DATA STACK CORE RSS NPROC NOFILE MEMLOCK AS LOCKS SIGPENDING MSGQUEUE NICE RTPRIO RTTIME".split())}
@@ -78,17 +79,48 @@ def close_descriptors(first: int) -> None:
     syscalls.close_range(first, 2**32 - 1, syscalls.CLOSE_RANGE_CLOEXEC)
 
 
-def hold_trampoline() -> None:
+def hold_trampoline(with_init: bool) -> None:
     """Have the waiting program at hand before a filter forbids to make it."""
-    trampoline.held = trampoline.open_sealed()
+    for kind in {False, with_init}:
+        trampoline.held[kind] = trampoline.open_sealed(kind)
 
 
 def execute(args: tuple[str, ...], env: tuple[str, ...], path: str, start: int, lock: int) -> None:
     """Become the user's program, once the container is started; what waits until then is no Python."""
+    _become(False, args, env, path, start, lock)
+
+
+def execute_under_init(args: tuple[str, ...], env: tuple[str, ...], path: str, start: int, lock: int) -> None:
+    """Become an init, once the container is started: the user's program is its child, and it reaps whoever ends."""
+    theirs = steps.full_name(pid, "reap_children") in steps.theirs
+    if theirs:
+        _split_off_init()
+    _become(not theirs, args, env, path, start, lock)
+
+
+def _split_off_init() -> None:
+    """Return in a child; process 1 runs the student's reap_children, and ends with what that returns."""
+    child = os.fork()
+    if child == 0:
+        return
+    try:
+        syscalls.close_range(3, 2**32 - 1)
+        code = steps.call(pid, "reap_children", [child])
+        if not isinstance(code, int):
+            raise ContainLabError(f"reap_children returned {code!r}, and an exit code is due")
+    except BaseException as error:  # noqa: BLE001  process 1 ends, and says why
+        os.write(2, f"contain-lab: {explain(error)[0]}\n".encode())
+        code = 125
+    os._exit(code & 255)
+
+
+def _become(with_init: bool, args: tuple[str, ...], env: tuple[str, ...], path: str, start: int, lock: int) -> None:
+    """What execute and execute_under_init have in common."""
     program = _find(args[0], path)
     for number in (SIGPIPE, SIGXFSZ):  # Python ignores them, and what is ignored stays so after execve
         signal(number, SIG_DFL)
-    waiting = fcntl.fcntl(trampoline.held or trampoline.open_sealed(), fcntl.F_DUPFD_CLOEXEC, 5)
+    waiting = trampoline.held[with_init] or trampoline.open_sealed(with_init)
+    waiting = fcntl.fcntl(waiting, fcntl.F_DUPFD_CLOEXEC, 5)
     start, lock = (fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, 5) if each >= 0 else each for each in (start, lock))
     for place, each in ((3, start), (4, lock)):
         if each >= 0:

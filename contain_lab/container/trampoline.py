@@ -13,10 +13,13 @@ import fcntl
 import os
 import struct
 
+from contain_lab.container import init
 from contain_lab.errors import Unsupported
 
 TEXT = b"contain_lab: execve of the program has failed\n"
 NAME = "contain_lab:init"
+
+START = "# started"  # where the lines of `init` stand, if there is one
 
 X86_64 = (  # GNU assembler, Intel syntax; system calls: read 0, write 1, close 3, execve 59, exit_group 231
     ("", "_start:"),
@@ -37,6 +40,7 @@ X86_64 = (  # GNU assembler, Intel syntax; system calls: read 0, write 1, close 
     ("b803000000", "mov eax, 3"),
     ("bf04000000", "mov edi, 4"),
     ("0f05", "syscall"),
+    ("", START),
     # execve argv[1] with argv + 2 and envp, which stands behind argv's end
     ("488b0b", "mov rcx, [rbx]"),
     ("4883f903", "cmp rcx, 3"),
@@ -83,6 +87,7 @@ ARM64 = (  # system calls: close 57, read 63, write 64, exit_group 94, execve 22
     ("010000d4", "svc #0"),
     ("800080d2", "mov x0, #4"),
     ("010000d4", "svc #0"),
+    ("", START),
     # the program is executed
     ("630240f9", "ldr x3, [x19]"),
     ("7f0c00f1", "cmp x3, #3"),
@@ -110,31 +115,38 @@ ARM64 = (  # system calls: close 57, read 63, write 64, exit_group 94, execve 22
     ("010000d4", "svc #0"),
     ("", "text:"),
 )
-MACHINES = {"x86_64": (62, X86_64), "aarch64": (183, ARM64)}  # e_machine of elf(5), code
+MACHINES = {"x86_64": (62, X86_64, init.X86_64), "aarch64": (183, ARM64, init.ARM64)}  # e_machine of elf(5), code
 
 BASE, HEADERS = 0x400000, 64 + 56
 MFD_CLOEXEC, MFD_ALLOW_SEALING = 1, 2
 F_ADD_SEALS, ALL_SEALS = 1033, 0x1F  # seal, shrink, grow, write, future write
 
 
-held = 0  # a descriptor of it, where it was made before it is needed
+held = {False: 0, True: 0}  # a descriptor of it, without and with an init, where it was made before it is needed
 
 
-def program(machine: str) -> bytes:
+def lines(machine: str, with_init: bool) -> "list[tuple[str, str]]":
+    """The code for a machine: (bytes, assembly) a line. with_init: the program becomes a child of process 1."""
+    _, code, between = MACHINES[machine]
+    at = code.index(("", START))
+    return [*code[:at], *(between if with_init else ()), *code[at + 1:]]
+
+
+def program(machine: str, with_init: bool = False) -> bytes:
     """The trampoline as an ELF file for a machine (as uname -m has it). Errors: Unsupported."""
     if machine not in MACHINES:
         raise Unsupported(f"machine {machine}: the waiting program is known for {' and '.join(MACHINES)} only")
-    number, lines = MACHINES[machine]
-    code = bytes.fromhex("".join(bytes_ for bytes_, _ in lines)) + TEXT
+    number = MACHINES[machine][0]
+    code = bytes.fromhex("".join(bytes_ for bytes_, _ in lines(machine, with_init))) + TEXT
     size = HEADERS + len(code)
     header = b"\x7fELF\x02\x01\x01".ljust(16, b"\0") + struct.pack(
         "<HHIQQQIHHHHHH", 2, number, 1, BASE + HEADERS, 64, 0, 0, 64, 56, 1, 0, 0, 0)
     return header + struct.pack("<IIQQQQQQ", 1, 5, 0, BASE, BASE, size, size, 0x10000) + code
 
 
-def open_sealed() -> int:
+def open_sealed(with_init: bool = False) -> int:
     """A descriptor of the trampoline, in memory, that nobody can change any more. man: memfd_create(2)."""
     handle = os.memfd_create(NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING)
-    os.write(handle, program(os.uname().machine))
+    os.write(handle, program(os.uname().machine, with_init))
     fcntl.fcntl(handle, F_ADD_SEALS, ALL_SEALS)
     return handle

@@ -15,13 +15,13 @@ def runs_root() -> str:
 
 def prepare(image_name: str, command: list[str], hostname: str = "", terminal: bool = False,
             is_folder: bool = False, sysctls: tuple[str, ...] = (), netns: str = "",
-            rootless: bool = False) -> Plan:
+            rootless: bool = False, init: bool = False) -> Plan:
     """The plan of a container: an image, a layer of its own above it, the default spec. Nothing is done yet.
 
     command: program and arguments; [] for the image's own; is_folder: image_name is the path of a root file system,
     which the container writes into itself; sysctls: "NAME=VALUE", kernel parameters of its namespaces; netns: a
-    new file, by which its network namespace is named; rootless: for an ordinary user. Errors: NotFound for the image,
-    UsageError, InvalidConfig for a parameter that would be the host's.
+    new file, by which its network namespace is named; rootless: for an ordinary user; init: whether an init is its
+    process 1. Errors: NotFound for the image, UsageError, InvalidConfig for a parameter that would be the host's.
     """
     check_privileges(rootless)
     found = own_folder(image_name) if is_folder else image.find(image_name)
@@ -44,7 +44,8 @@ def prepare(image_name: str, command: list[str], hostname: str = "", terminal: b
     if rootless:
         make_rootless(config)
     overlay = None if is_folder else (found.rootfs, layer)
-    plan = Plan(config, root, f"{runs_root()}/{name}", overlay, waits=False, netns=name_of_network(netns))
+    plan = Plan(config, root, f"{runs_root()}/{name}", overlay, waits=False, netns=name_of_network(netns),
+                init=init)
     spec.validate(config)
     return plan
 

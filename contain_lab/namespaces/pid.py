@@ -28,6 +28,15 @@ def die_with_parent(parent: int) -> None:
         raise ContainLabError(f"parent process {parent}: it has ended already")
 
 
+def reap_children(child: int) -> int:
+    """Wait for whoever ends, as an init does, until our main child has; its exit code, 128 and more for a signal."""
+    while True:
+        ended, status = os.wait()
+        if ended == child:
+            code = os.waitstatus_to_exitcode(status)
+            return code if code >= 0 else 128 - code
+
+
 def outlive_parent() -> None:
     """Live on when the parent ends: whoever created a container goes, and it waits to be started."""
     syscalls.prctl(PR_SET_PDEATHSIG, 0)

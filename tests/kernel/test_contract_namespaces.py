@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -161,6 +162,30 @@ def test_who_outlives_its_parent_is_not_killed():
         os.kill(child, signal.SIGKILL)
         os.close(hear)
         os.close(say)
+
+
+@pytest.mark.parametrize(("how", "code"), [(lambda: os._exit(7), 7), (lambda: os.kill(os.getpid(), 15), 143)])
+def test_an_init_takes_who_ends_until_its_own_child_has_ended(how, code):
+    def be_init() -> None:
+        child = os.fork()
+        if child == 0:
+            time.sleep(0.1)
+            how()
+        for _ in range(3):
+            if os.fork() == 0:    # the parent of an orphan, which ends at once
+                os.fork() or os._exit(0)
+                os._exit(0)
+        assert pid.reap_children(child) == code
+        with pytest.raises(ChildProcessError):
+            os.waitpid(-1, os.WNOHANG)
+        os._exit(0)
+    first = syscalls.clone3(syscalls.CLONE_NEWPID)
+    if first == 0:
+        try:
+            be_init()
+        finally:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(first, 0)[1]) == 0
 
 
 def test_a_session_of_its_own_is_led():

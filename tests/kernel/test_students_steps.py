@@ -145,6 +145,24 @@ def test_a_step_that_forks_and_returns_twice_starts_one_container(student):
     assert done.code in (0, 125)
 
 
+def test_their_init_is_process_1(student):
+    reap = "while True:\n        pid, status = os.wait()\n        if pid == child:\n            return status >> 8"
+    student.write("reap_children(child)", reap)
+    done = student.run("sh", "-c", "echo $$; (sleep 0.1 &); sleep 0.3; cat /proc/[0-9]*/stat | grep -c ' Z '; exit 9",
+                       options=("--init",))
+    assert (done.code, done.out) == (9, "2\n0\n")
+
+
+@pytest.mark.parametrize(("body", "said"), [
+    ("return None", "reap_children returned None, and an exit code is due"), ("raise ValueError('mine')", "mine")])
+def test_their_init_that_gives_no_exit_code_is_told(student, body, said):
+    student.write("reap_children(child)", body)
+    done = student.run("sleep", "30", options=("--init",))
+    assert done.code == 125
+    assert f"contain-lab: {'namespaces.pid.' if 'mine' in said else ''}reap_children" in done.err
+    assert said in done.err
+
+
 def test_what_a_step_prints_is_printed(student):
     student.write("set_hostname(name)", "print('hello from', name)\n    return 42")
     done = student.run("true", options=("--hostname", "web"))
