@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from contain_lab.labkit.student import Actor
 
 SIGTERM = 15
+LINGER = 0.1  # seconds that pass before the last look, where a step is graded: there is a seed then
 
 
 class Judge:
@@ -34,6 +35,7 @@ class Judge:
 
     def __init__(self, package: str, steps: dict[str, str], seed: str = "", seconds: float = 5.0) -> None:
         self.package, self.steps, self.seconds = package, steps, seconds
+        self.linger = LINGER if seed else 0.0
         self.numbers = None
         if seed:
             from _random import Random
@@ -43,7 +45,7 @@ class Judge:
 
     def sandbox(self, *, actor: "Actor" = student.call_steps, **scene: "Any") -> Sandbox:
         """A sandbox in which a process waits to call the student's steps; scene: `student.Scene`."""
-        box = Sandbox(student.Scene(self.package, self.steps, **scene), actor, self.seconds)
+        box = Sandbox(student.Scene(self.package, self.steps, **scene), actor, self.seconds, self.linger)
         self.boxes.append(box)
         return box
 
@@ -56,7 +58,7 @@ class Judge:
         from contain_lab.labkit.sandbox_container import container_box  # no other check pays for it
 
         box = container_box(image, layered, lambda needed: student.Scene(
-            self.package, self.steps, needed=needed, **scene), self.seconds)
+            self.package, self.steps, needed=needed, **scene), self.seconds, self.linger)
         self.boxes.append(box)
         return box
 

@@ -47,6 +47,7 @@ SECONDS = 5.0  # for one call of a step
 OUTPUT = 64 * 1024  # bytes that are kept of what a step prints
 LINE = 256 * 1024  # bytes of one answer of the student's process
 ALL = (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWCGROUP)
+GONE = 2.0  # seconds in which a process that was killed, or that dies with another, must be gone
 SIGKILL = 9
 
 
@@ -57,8 +58,11 @@ class Sandbox(Looking):
     Errors: ContainLabError or OSError where this machine does not let us make one.
     """
 
-    def __init__(self, scene: "Scene", actor: "Actor" = student.call_steps, seconds: float = SECONDS) -> None:
-        self.scene, self.actor, self.seconds = scene, actor, seconds
+    def __init__(self, scene: "Scene", actor: "Actor" = student.call_steps, seconds: float = SECONDS,
+                 linger: float = 0.0) -> None:
+        self.scene, self.actor, self.seconds, self.linger = scene, actor, seconds, linger
+        self.step = ""  # that was called last
+        self.staying: dict[int, str] = {}  # who must be there at the end of the check, and what to call them
         self.group = Group()
         self.init = self.student = self.neighbour = 0
         self.init_fd = self.student_fd = -1
@@ -78,8 +82,12 @@ class Sandbox(Looking):
             raise
         return self
 
-    def __exit__(self, *error: object) -> None:
-        self.close()
+    def __exit__(self, kind: object, *error: object) -> None:
+        try:
+            if kind is None:
+                self.look_again()
+        finally:
+            self.close()
 
     # ---- making it
 
@@ -118,8 +126,36 @@ class Sandbox(Looking):
         *others, self.student = children(self.init)
         self.neighbour = others[0] if others else 0
         self.student_fd = os.pidfd_open(self.student)
+        self.staying[self.student] = "the process that ran it"
 
-    # ---- ending it
+    # ---- its end
+
+    def look_again(self) -> None:
+        """At the end of a check: who came back from a step is still there. Errors: Failed("ended_later").
+
+        A step could set a timer that ends its process after it has returned; the check may have been quicker.
+        """
+        if self.linger:
+            time.sleep(self.linger)
+        for pid, what in self.staying.items():
+            if not self.program(pid):
+                raise Failed("ended_later", what=what, step=self.step)
+
+    def kill(self, pid: int) -> None:
+        """End a process of the sandbox with SIGKILL, and wait until it is gone. Errors: Failed where it stays."""
+        os.kill(pid, SIGKILL)
+        if not self.is_gone(pid):
+            raise Failed("went_away", step=self.step, how="it does not end though it was killed")
+
+    def is_gone(self, pid: int, seconds: float = GONE) -> bool:
+        """Whether a process has ended, or does so within this time; a zombie has ended."""
+        end = time.monotonic() + seconds
+        while self.program(pid):
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.002)
+        self.staying.pop(pid, None)
+        return True
 
     def close(self) -> None:
         """End all that runs in the sandbox, and remove its group. Nothing is left, also when SIGTERM comes now."""
@@ -152,6 +188,7 @@ class Sandbox(Looking):
         Errors: Failed with the id of what went wrong ("hung", "went_away", "forked", ...); not for an exception
         that the step raised: that is an answer, {"raised": type, ...}.
         """
+        self.step = step
         before = set(self.processes())
         order = files.dump_json({"step": step, "args": list(args)}) + "\n"
         try:

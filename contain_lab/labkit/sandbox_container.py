@@ -11,7 +11,7 @@ import time
 from contain_lab import capabilities, files, image, spec
 from contain_lab.labkit import inside_container, sandbox_ids
 from contain_lab.labkit.looking import Failed
-from contain_lab.labkit.sandbox import SIGKILL, Sandbox
+from contain_lab.labkit.sandbox import Sandbox
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from contain_lab.spec import Config
 
 PROGRAM = ("/bin/busybox", "sleep", "60")
-SECONDS = 2.0  # until the container's program must run, or a process must be gone
+SECONDS = 2.0  # until the container's program must run
 
 
 class Container(Sandbox):
@@ -41,13 +41,14 @@ class Container(Sandbox):
         return config
 
     def start(self, config: "Config | None" = None, hostname: str = "box", args: tuple[str, ...] = PROGRAM,
-              not_started: str = "not_started", netns: str = "") -> int:
+              not_started: str = "not_started", netns: str = "", stays: bool = True) -> int:
         """Start a container, and wait until its program runs: the number of its first process, here.
 
         config: what `config` gave, changed; without one it is made of hostname and args, of which the first is a
         path in the image. not_started: the id of what is said where a step fails. netns: a path, at which its network
-        namespace is named. Errors: Failed, with it, with
-        "nothing_runs" where no program appears, or as `must`; InvalidConfig for a config that is wrong.
+        namespace is named. stays: whether its program must still run at the end of the check, unless the check has
+        ended it. Errors: Failed, with not_started, with "nothing_runs" where no program appears, or as `must`;
+        InvalidConfig for a config that is wrong.
         """
         config = spec.validate(config or self.config(hostname, args))
         there = set(self.processes())
@@ -56,7 +57,10 @@ class Container(Sandbox):
             raise Failed(not_started, **said)
         if "raised" in said:
             raise self.refused(said, said["step"])
-        return self._wait_for(self._file_of(config["process"]["args"][0]), there)
+        pid = self._wait_for(self._file_of(config["process"]["args"][0]), there)
+        if stays:
+            self.staying[pid] = "the container's first process"
+        return pid
 
     def _file_of(self, program: str) -> str:
         """The name of the file that a program of the image is: /bin/sh may be a link to busybox."""
@@ -76,25 +80,11 @@ class Container(Sandbox):
             time.sleep(0.002)
         raise Failed("nothing_runs")
 
-    def kill(self, pid: int) -> None:
-        """End a process of the sandbox with SIGKILL, and wait until it is gone. Errors: Failed where it stays."""
-        os.kill(pid, SIGKILL)
-        if not self.is_gone(pid):
-            raise Failed("nothing_runs")
 
-    def is_gone(self, pid: int, seconds: float = SECONDS) -> bool:
-        """Whether a process has ended, or does so within this time; a zombie has ended."""
-        end = time.monotonic() + seconds
-        while self.program(pid):
-            if time.monotonic() > end:
-                return False
-            time.sleep(0.002)
-        return True
-
-
-def container_box(name: str, layered: bool, scene: "Callable[[tuple[str, ...]], Scene]", seconds: float) -> Container:
+def container_box(name: str, layered: bool, scene: "Callable[[tuple[str, ...]], Scene]", seconds: float,
+                  linger: float = 0.0) -> Container:
     """A sandbox for containers of an image. Errors: NotFound."""
     rootfs = image.find(name).rootfs
-    box = Container(scene((rootfs,)), inside_container.starter(rootfs, layered), seconds)
+    box = Container(scene((rootfs,)), inside_container.starter(rootfs, layered), seconds, linger)
     box.rootfs = rootfs
     return box

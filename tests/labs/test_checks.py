@@ -153,12 +153,6 @@ def test_it_works_in_other_namespaces(wrapped: tuple[str, ...], tmp_path: Path):
     assert done.stdout.startswith("✓ uts.hostname"), done.stderr
 
 
-def test_another_user_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    with pytest.raises(Refused, match="only root") as refused:
-        judge.run_check("uts.hostname", tmp_path)
-    assert refused.value.hint
-
 
 # ---- in a notebook
 

@@ -17,6 +17,7 @@ from contain_lab.labkit.verdict import PARTS, Verdict
 
 pytestmark = pytest.mark.needs("root")
 ROOT = Path(__file__).resolve().parents[2]
+REWRITE = "kept = open({0!r}).read(); open({0!r}, 'w').write(kept)"    # with the sandbox broken it harms nothing, too
 CANARY = "/etc/contain_lab-canary"    # never there
 
 # name: (the body of set_hostname, the id of what is said, and what stands in the message)
@@ -48,10 +49,10 @@ WORST = {
     "remounts_writable": ("syscalls.mount(None, '/', None, syscalls.MS_REMOUNT | syscalls.MS_BIND)", "raised",
                           "EPERM"),
     "clears_readonly": ("place = os.open('/usr', os.O_PATH)\nsyscalls.mount_setattr(place, 0, 0, 1)", "raised", "EPERM"),
-    "writes_core_pattern": ("open('/proc/sys/kernel/core_pattern', 'w').write('x')", "raised", "EACCES"),
+    "writes_core_pattern": (REWRITE.format("/proc/sys/kernel/core_pattern"), "raised", "EACCES"),
     "writes_to_a_proc_of_its_own": ("syscalls.mount('proc', '/tmp', 'proc', 0)\n"
-                                    "open('/tmp/sys/kernel/core_pattern', 'w').write('x')", "raised", "EACCES"),
-    "writes_under_proc": ("syscalls.umount2('/proc', 2)\nopen('/proc/sys/vm/swappiness', 'w').write('7')", "raised",
+                                    + REWRITE.format("/tmp/sys/kernel/core_pattern"), "raised", "EACCES"),
+    "writes_under_proc": ("syscalls.umount2('/proc', 2)\n" + REWRITE.format("/proc/sys/vm/swappiness"), "raised",
                           "ENOENT"),
     "drops_caches": ("open('/proc/sys/vm/drop_caches', 'w').write('1')", "raised", "EACCES"),
     "reads_of_kernel_memory": ("open('/proc/slabinfo').read(1)", "raised", "EACCES"),
@@ -296,3 +297,14 @@ def test_a_judge_that_is_stopped_while_it_clears_up_goes_on_with_it(tmp_path: Pa
             os.kill(below(asking.pid)[0], signal.SIGTERM)
         asking.wait()
     until(lambda: {each for each in host.look() if "cl-judge" in each} <= before)
+
+
+@pytest.mark.parametrize(("body", "seed"), [
+    ("syscalls.sethostname(name)\nsignal.setitimer(signal.ITIMER_REAL, 0.05)", "graded"),
+    ("import threading\nsyscalls.sethostname(name)\nthreading.Timer(0.05, os._exit, [0]).start()", "graded"),
+])
+def test_a_step_whose_process_ends_after_it_came_back_gets_no_points(body: str, seed: str, tmp_path: Path):
+    """The check is quicker than the timer; where a seed says that it counts, the last look comes later."""
+    package = write(tmp_path, body)
+    verdict = judge.run_check("uts.hostname", package, seed=seed)
+    assert verdict.message in ("ended_later", "went_away"), verdict.text
