@@ -1,7 +1,16 @@
 """Recall: two questions on earlier labs. Each seed gives two others, with other numbers, without end.
 
-The words are in content/NN.toml. An entry's `numbers` names a function here: from a random.Random it makes
-what fills the gaps of the words. The right choice of an entry is its first; what a student sees is shuffled.
+How to add a question: in content/NN.toml of the lab that teaches it,
+
+    [[recall]]
+    numbers = "a_limit"                                 only where the words have gaps
+    ask = "Step {at} of {all} fails. What is left?"
+    choices = ["nothing", "{before} steps", "all"]      the right one first; they are shown shuffled
+    because = "…"
+
+`numbers` names a function: from a random.Random it makes what fills the gaps. Plain numbers are drawn here (NUMBERS);
+whole stories, whose outcome is worked out, are in recall_stories and content/recall.toml. A test tries forty seeds of
+each: no gap may stay open, no two choices be the same.
 """
 
 from __future__ import annotations
@@ -12,6 +21,7 @@ from typing import Any
 
 from contain_lab.labkit import words
 from contain_lab.labkit.question import LETTERS, Question, Shown, buttons
+from contain_lab.labkit.recall_stories import STORIES
 from contain_lab.labkit.sentence import Refused, Sentence
 
 
@@ -30,7 +40,7 @@ def recall(number: str, answers: str = "", seed: int = 1) -> Shown | Sentence:
 
 def ask(number: str, seed: int) -> list[Question]:
     """Two questions of labs before `number`, decided by the seed alone."""
-    pool = [entry for lab in words.numbers() if lab < number for entry in words.read(lab).get("recall", [])]
+    pool = [entry for lab in words.numbers() if lab < number for entry in words.recalls(lab)]
     if len(pool) < 2:
         raise Refused(f"recall {number!r}: there are no questions on earlier labs", "lab 01 has the first")
     draw = Random(f"{number} {seed}")
@@ -120,4 +130,4 @@ NUMBERS: dict[str, Callable[[Random], dict[str, object]]] = {
     "a_mount": a_mount,
     "a_cable": a_cable,
     "a_size": a_size,
-}
+} | STORIES

@@ -3,7 +3,8 @@
 [predict.ID]     ask, choices, right (a letter), because
 [order.ID]       ask, lines (in the right order), why (one a line), orders (others that are right, as numbers
                  from 1), spare (line and why of those that do not belong)
-[[recall]]       ask, choices (the first is right), because; numbers: what fills the {gaps} (see `recalls`)
+[[recall]]       ask, choices (the first is right), because; numbers: what fills the {gaps} (see `recalls`);
+                 those of content/recall.toml say their lab
 """
 
 from __future__ import annotations
@@ -28,6 +29,11 @@ def read(number: str) -> dict[str, Any]:
 def numbers() -> list[str]:
     """The numbers of the labs that have words, in order."""
     return sorted(path.stem for path in CONTENT.glob("[0-9][0-9].toml"))
+
+
+def recalls(number: str) -> list[dict[str, Any]]:
+    """The Recall questions on what a lab teaches: its own, and those of content/recall.toml."""
+    return [*read(number).get("recall", []), *(each for each in read("recall")["recall"] if each["lab"] == number)]
 
 
 def find(kind: str, id: str) -> dict[str, Any]:

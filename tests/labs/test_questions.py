@@ -7,14 +7,14 @@ import re
 
 import pytest
 
-from contain_lab.labkit import lab, predictions, puzzles, recalls, words
+from contain_lab.labkit import lab, predictions, puzzles, recall_stories, recalls, words
 from contain_lab.labkit.question import Question, as_html
 from contain_lab.labkit.sentence import Refused, Sentence
 
 LABS = words.numbers()
 PREDICTS = [id for number in LABS for id in words.read(number).get("predict", {})]
 ORDERS = [id for number in LABS for id in words.read(number).get("order", {})]
-RECALLS = [(number, at) for number in LABS for at in range(len(words.read(number).get("recall", [])))]
+RECALLS = [(number, at) for number in [f"{at:02}" for at in range(20)] for at in range(len(words.recalls(number)))]
 
 
 @pytest.fixture
@@ -77,12 +77,44 @@ def test_the_buttons_do_what_the_letters_do(folder):
 
 @pytest.mark.parametrize(("number", "at"), RECALLS)
 def test_a_recall_question_fits_its_numbers_whatever_they_are(number, at):
-    entry = words.read(number)["recall"][at]
+    entry = words.recalls(number)[at]
     for seed in range(40):
         question = recalls.make(entry, random.Random(seed))
         assert len(set(question.choices)) == len(entry["choices"])
         assert not set("{}") & set(question.text() + question.because)
         assert question.judge(question.right).startswith(f"{question.right} is right.")
+
+
+def story(name: str, **wanted: object) -> dict[str, object]:
+    """The first story in which the gaps are filled like this."""
+    drawn = (recall_stories.STORIES[name](random.Random(seed)) for seed in range(2000))
+    return next(gaps for gaps in drawn if all(gaps[key] == value for key, value in wanted.items()))
+
+
+@pytest.mark.parametrize(("name", "wanted", "right"), [
+    ("a_propagation", {"kind": "shared", "who": "host", "then": "the container leaves it as it is"}, "both"),
+    ("a_propagation", {"who": "container", "then": "the container calls mount --make-slave on it"},
+     "the container alone"),
+    ("a_propagation", {"who": "host", "then": "the container calls mount --make-slave on it"}, "both"),
+    ("a_propagation", {"kind": "private", "who": "host"}, "the host alone"),
+    ("a_way_up", {"times": 1}, lambda gaps: gaps["folder"].rsplit("/", 1)[0]),
+    ("a_way_up", {"times": 3}, lambda gaps: "/" + gaps["folder"].split("/")[1]),
+    ("nested_numbers", {"who": "in the outer container"}, lambda gaps: int(gaps["line"].split()[1])),
+    ("an_owner", {"right": 0}, lambda gaps: 0 if f"0 {gaps['outside']} 1 " in gaps["map"] else "wrong"),
+    ("a_renaming", {"asked": "inside"}, lambda gaps: next((deed.split()[-1] for deed in gaps["deeds"].split("; ")[::-1]
+                                                         if deed.startswith("inside")), gaps["first"])),
+])
+def test_a_story_comes_out_as_the_kernel_would_have_it(name, wanted, right):
+    gaps = story(name, **wanted)
+    assert gaps["right"] == (right(gaps) if callable(right) else right)
+
+
+def test_two_programs_in_one_network_namespace_cannot_have_one_port():
+    for seed in range(100):
+        gaps = recall_stories.a_port(random.Random(seed))
+        spaces = [gaps[f"space{at}"] for at in (1, 2, 3)]
+        failing = [at for at in range(3) if spaces[at] in spaces[:at]]
+        assert gaps["right"] == (("the first's", "the second's", "the third's")[failing[0]] if failing else "nobody's")
 
 
 def test_a_seed_decides_and_another_asks_something_else():
@@ -93,7 +125,7 @@ def test_a_seed_decides_and_another_asks_something_else():
 
 
 def test_recall_asks_of_earlier_labs_alone():
-    asked = {entry["ask"] for entry in words.read("00")["recall"]}
+    asked = {entry["ask"] for entry in words.recalls("00")}
     shown = {question.ask for seed in range(30) for question in recalls.ask("01", seed)}
     assert all(any(each.split("{")[0] == one[:len(each.split("{")[0])] for each in asked) for one in shown)
     with pytest.raises(Refused, match="no questions on earlier labs"):
