@@ -8,7 +8,7 @@ Inheritable stays empty unless the spec asks for it (CVE-2022-24769 and its kin)
 
 import os
 
-from contain_lab import syscalls
+from contain_lab import files, syscalls
 from contain_lab.errors import InvalidConfig
 from contain_lab.syscalls import (
     PR_CAP_AMBIENT,
@@ -39,6 +39,12 @@ def last_capability() -> int:
     """The highest capability that this kernel knows."""
     with open("/proc/sys/kernel/cap_last_cap", encoding="ascii") as file:
         return int(file.read())
+
+
+def own() -> tuple[str, ...]:
+    """The names of the capabilities that this process may use, and so can give. man: proc_pid_status(5), CapPrm."""
+    held = next(int(line.split()[1], 16) for line in files.get("/proc/self/status").splitlines() if "CapPrm" in line)
+    return tuple(name for name, number in BITS.items() if held >> number & 1)
 
 
 def drop_bounding_set(keep: tuple[str, ...], last: int) -> None:

@@ -12,25 +12,38 @@ from contain_lab.errors import ContainLabError, UsageError, explain
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
     from typing import NoReturn
 
-COMMANDS = {
-    "run": "run a container from an image; trace, explain, break, skip, fail or replace its steps",
-    "image": "make the images busybox and debian from this machine's packages; list them",
-    "doctor": "what this machine offers, which labs can run here, why not, and the way out",
-    "clean": "remove what killed commands left behind",
-    "intruder": "a program that attacks: what it can do plain, and what a container still lets it do",
-    "export": "make an OCI runtime of your steps, which Podman takes",
-    "labs": "make the notebooks from their sources",
-    "grade": "grade a folder of submissions",
-    "bench": "measure the start of a container beside other runtimes",
+GROUPS = {
+    "containers": {
+        "run": "run a container from an image; trace, explain, break, skip, fail or replace its steps",
+        "ps": "list the containers that run, or all of them",
+        "inspect": "all that is known of a container, as JSON",
+        "rm": "remove containers that have ended",
+        "image": "make the images busybox and debian from this machine's packages; list them",
+    },
+    "labs": {
+        "doctor": "what this machine offers, which labs can run here, why not, and the way out",
+        "intruder": "a program that attacks: what it can do plain, and what a container still lets it do",
+        "export": "make an OCI runtime of your steps, which Podman takes",
+        "labs": "make the notebooks from their sources",
+        "grade": "grade a folder of submissions",
+        "bench": "measure the start of a container beside other runtimes",
+    },
+    "this machine": {
+        "clean": "remove what killed commands left behind",
+    },
 }
+COMMANDS = {name: says for group in GROUPS.values() for name, says in group.items()}
 
 
 def usage() -> str:
     """What `contain-lab --help` prints."""
-    lines = [f"  {name:<10}{says}" for name, says in COMMANDS.items()]
-    return "\n".join(["usage: contain-lab COMMAND ...", "", *lines, "", "contain-lab COMMAND --help says more."])
+    lines = ["usage: contain-lab COMMAND ..."]
+    for group, commands in GROUPS.items():
+        lines += ["", f"{group}:", *(f"  {name:<10}{says}" for name, says in commands.items())]
+    return "\n".join([*lines, "", "contain-lab COMMAND --help says more."])
 
 
 def main(words: list[str] | None = None) -> int:
@@ -57,6 +70,18 @@ def report(error: Exception) -> int:
     for file, line, function in getattr(error, "frames", ()):
         print(f"hint: {file}, line {line}, in {function}", file=sys.stderr)
     return error.code if isinstance(error, ContainLabError) else 1
+
+
+def each(words: list[str], act: "Callable[[str], object]") -> int:
+    """Do something with each of several, and print those with which it went well: 1 where one did not, else 0."""
+    code = 0
+    for word in words:
+        try:
+            act(word)
+            print(word)
+        except (ContainLabError, OSError) as error:
+            code = report(error) and 1
+    return code
 
 
 def dispatch(words: list[str]) -> int:
@@ -101,7 +126,7 @@ def make_parser(command: str) -> "argparse.ArgumentParser":
 
     class Parser(argparse.ArgumentParser):
         def error(self, message: str) -> "NoReturn":
-            code = 125 if command == "run" else 2
+            code = 125 if command in ("run", "exec") else 2
             raise UsageError(f"{command}: {message[:1].lower()}{message[1:]}", f"contain-lab {command} --help", code)
 
     return Parser(prog=f"contain-lab {command}", description=f"{COMMANDS[command][:1].upper()}{COMMANDS[command][1:]}.",

@@ -12,41 +12,72 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
     parser.add_argument("-i", "--interactive", action="store_true", help="give it this command's input")
     parser.add_argument("-t", "--tty", action="store_true", help="give it a terminal")
-    parser.add_argument("-it", "-ti", action="store_true", dest="both", help="both of these")
-    parser.add_argument("--rm", action="store_true", help="remove it when it ends (what is always done so far)")
-    parser.add_argument("--hostname", default="", metavar="NAME", help="its host name")
-    parser.add_argument("--rootfs", action="store_true",
-                        help="IMAGE is the path of a root file system of your own; no layer is laid above it")
-    parser.add_argument("--sysctl", action="append", default=[], metavar="NAME=VALUE",
-                        help="a kernel parameter of its namespaces: kernel.msgmax=9000")
-    parser.add_argument("--netns", default="", metavar="PATH",
-                        help="name its network namespace by a new file while it runs, /run/netns/NAME for `ip -n NAME`")
-    parser.add_argument("--rootless", action="store_true",
-                        help="without privileges: an ordinary user is its root, in a user namespace")
+    parser.add_argument("--rm", action="store_true", help="remove it when it ends")
+    parser.add_argument("--name", default="", help="its name; without one it gets a name of its own")
     parser.add_argument("--init", action="store_true",
                         help="let an init be its process 1: it reaps who ends, and passes signals to the command")
-    look = parser.add_argument_group("its steps")
-    look.add_argument("--explain", action="store_true", help="print the steps that would run, and do nothing")
-    look.add_argument("--trace", nargs="?", const="", metavar="FILE",
-                      help="print each step and its system calls as they happen; --trace=FILE: as JSON lines")
-    look.add_argument("--break", dest="broken", default="", metavar="STEP",
-                      help="a shell in the half-built container after this step; its end ends the run")
-    look.add_argument("--skip", action="append", default=[], metavar="STEP", help="leave this step out")
-    look.add_argument("--fail", action="append", default=[], metavar="STEP=ERRNO", help="let this step fail")
-    look.add_argument("--with", dest="package", default="", metavar="FOLDER",
-                      help="put the steps of this folder (my_runtime) in the place of ours")
+    configure_process(parser)
+    configure_machine(parser.add_argument_group("what it sees of this machine"))
+    configure_power(parser.add_argument_group("what it may do"))
+    configure_steps(parser.add_argument_group("its steps"))
     parser.add_argument("image", metavar="IMAGE")
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="COMMAND", help="default: the image's")
 
 
+def configure_process(parser: "argparse._ActionsContainer") -> None:
+    """Options of a process, which `exec` has too."""
+    parser.add_argument("-e", "--env", action="append", default=[], metavar="KEY[=VALUE]",
+                        help="set a variable; KEY alone takes its value here")
+    parser.add_argument("--env-file", action="append", default=[], metavar="FILE", help="a file with such lines")
+    parser.add_argument("-w", "--workdir", default="", metavar="FOLDER", help="where it starts")
+    parser.add_argument("-u", "--user", default="", metavar="USER[:GROUP]",
+                        help="who runs it: numbers, or names that the container's /etc/passwd and /etc/group have")
+
+
+def configure_machine(parser: "argparse._ActionsContainer") -> None:
+    """Options of namespaces and mounts."""
+    parser.add_argument("--hostname", default="", metavar="NAME", help="its host name")
+    parser.add_argument("-v", "--volume", action="append", default=[], metavar="HOST:CONTAINER[:ro]",
+                        help="show it a file or folder of this machine")
+    parser.add_argument("--network", default="none", help="none (but a loopback), or host, this machine's own")
+    parser.add_argument("--netns", default="", metavar="FILE",
+                        help="name its network namespace by a new file while it runs, /run/netns/NAME for `ip -n NAME`")
+    parser.add_argument("--rootless", action="store_true",
+                        help="without privileges: an ordinary user is its root, in a user namespace")
+    parser.add_argument("--rootfs", action="store_true",
+                        help="IMAGE is the path of a root file system of your own; no layer is laid above it")
+
+
+def configure_power(parser: "argparse._ActionsContainer") -> None:
+    """Options of privileges."""
+    parser.add_argument("--read-only", action="store_true", help="its root file system cannot be written to")
+    parser.add_argument("--cap-add", action="append", default=[], metavar="CAP", help="give it a capability, or ALL")
+    parser.add_argument("--cap-drop", action="append", default=[], metavar="CAP", help="take one from it, or ALL")
+    parser.add_argument("--privileged", action="store_true", help="keep nothing of this machine's power from it")
+    parser.add_argument("--seccomp", default="", metavar="FILE",
+                        help="a profile of the runtime specification in the place of ours; or: unconfined")
+    parser.add_argument("--sysctl", action="append", default=[], metavar="NAME=VALUE",
+                        help="a kernel parameter of its namespaces: kernel.msgmax=9000")
+
+
+def configure_steps(parser: "argparse._ActionsContainer") -> None:
+    """Options of those who look at the steps of a start."""
+    parser.add_argument("--explain", action="store_true", help="print the steps that would run, and do nothing")
+    parser.add_argument("--trace", nargs="?", const="", metavar="FILE",
+                        help="print each step and its system calls as they happen; --trace=FILE: as JSON lines")
+    parser.add_argument("--break", dest="broken", default="", metavar="STEP",
+                        help="a shell in the half-built container after this step; its end ends the run")
+    parser.add_argument("--skip", action="append", default=[], metavar="STEP", help="leave this step out")
+    parser.add_argument("--fail", action="append", default=[], metavar="STEP=ERRNO", help="let this step fail")
+    parser.add_argument("--with", dest="package", default="", metavar="FOLDER",
+                        help="put the steps of this folder (my_runtime) in the place of ours")
+
+
 def main(options: argparse.Namespace) -> int:
     """Run it: the container's exit code; 125 for errors of ours, 126 and 127 as shells have them."""
-    terminal = options.tty or options.both
-    interactive = options.interactive or options.both or bool(options.broken)
+    interactive = options.interactive or bool(options.broken)
     try:
-        plan = engine.prepare(options.image, options.command, options.hostname, terminal, options.rootfs,
-                              tuple(options.sysctl), options.netns, options.rootless,
-                              options.init)
+        plan = engine.prepare(options.image, options.command, engine.asked_of(options))
         theirs = engine.change(plan, options.package.rstrip("/"), tuple(options.skip), tuple(options.fail),
                                options.broken)
         if options.package:
@@ -56,8 +87,9 @@ def main(options: argparse.Namespace) -> int:
             return 0
         if options.trace is not None:
             engine.record(plan, sink(options.trace))
-        changed = options.package or options.skip or options.fail or options.broken
-        return engine.run_apart(plan, interactive, report) if changed else engine.run(plan, interactive)
+        if options.package or options.skip or options.fail or options.broken:
+            return engine.run_apart(plan, interactive, report, options.name, options.rm)
+        return engine.run(plan, interactive, options.name, options.rm)
     except (ContainLabError, OSError) as error:
         return report(error)
 

@@ -74,11 +74,11 @@ def before_rows(plan: Plan) -> "Iterator[Row]":
     """What is made before there is a child."""
     yield state, "reserve_state", (plan.folder,), (state, "remove_state", (plan.folder,))
     if plan.overlay:
-        image, layer = plan.overlay
+        image, layer = plan.overlay  # the layer is the engine's to remove, which may keep it
         if not files.is_machines_root():
-            yield layers, "make_user_layer", (layer, image), (layers, "remove_user_layer", (layer,))
+            yield layers, "make_user_layer", (layer, image)
         else:
-            yield rootfs, "make_layer", (layer,), (rootfs, "remove_layer", (layer,))
+            yield rootfs, "make_layer", (layer,)
 
 
 def between_rows(kinds: dict[str, str]) -> "Iterator[Row]":

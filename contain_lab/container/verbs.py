@@ -251,7 +251,8 @@ def run(plan: "Plan", serve: "Callable[[Loop, Child], int]", terminal: int = -1,
         try:
             name = os.path.basename(plan.folder)
             kept = describe(name, child.pid, plan.config, bundle or plan.folder, done)
-            state.write_state(plan.folder, {**kept, "attended": True})
+            if os.path.isdir(plan.folder):  # a missing step may have taken the file system away
+                state.write_state(plan.folder, {**kept, "attended": True})
             code = os.waitstatus_to_exitcode(serve(loop, child))
         except BaseException:
             child.kill()

@@ -1,25 +1,25 @@
-"""Remove what killed commands left: states, layers, groups, images in the making."""
+"""Remove what killed commands left: states, records, layers, groups, images in the making."""
 
 import os
 
 from contain_lab import files, image
-from contain_lab.container import layers, verbs
-from contain_lab.engine.preparing import runs_root
+from contain_lab.container import verbs
+from contain_lab.engine import records
+from contain_lab.engine.preparing import containers_root, runs_root
 
 
-def sweep_layers() -> list[str]:
-    """Remove the layers whose state is gone, for states are in memory and a boot takes them: their names.
+def sweep(tries: int = 1) -> list[str]:
+    """Remove what killed commands left of containers, as far as it is at hand: the ids.
 
-    A state is there before its layer, and goes after it. What is mounted anywhere is left alone.
+    A state is made after the record, and goes before it. What is mounted anywhere is left alone. tries: how often a
+    group that is not empty yet is tried.
     """
-    folder = f"{files.data_dir()}/containers"
-    names = os.listdir(folder) if os.path.isdir(folder) else []
-    lost = [name for name in names if not os.path.exists(f"{runs_root()}/{name}")]
+    swept = verbs.sweep(runs_root(), tries=tries)[0]
+    removed = [ident for ident in swept if records.settle(ident)]
+    lost = records.unnamed()
     mounted = "".join(_mounts(pid) for pid in os.listdir("/proc") if pid.isdigit()) if lost else ""
-    lost = [name for name in lost if f"{folder}/{name}/" not in mounted]
-    for name in lost:
-        layers.remove_user_layer(f"{folder}/{name}")
-    return lost
+    return removed + [ident for ident in lost
+                      if f"{containers_root()}/{ident}/" not in mounted and records.settle(ident, named=False)]
 
 
 def _mounts(pid: str) -> str:
@@ -36,6 +36,7 @@ def clean() -> tuple[list[str], list[str]]:
     """
     swept = [verbs.sweep(root) for root in (runs_root(), files.oci_dir())]
     removed = [f"container {name}" for names, _ in swept for name in names]
-    removed += [f"layer {name}" for name in sweep_layers()]
+    records.everything()  # puts in order what it finds
+    removed += [f"layer {ident}" for ident in sweep()]
     removed += [f"image in the making {name}" for name in image.sweep()]
     return removed, [line for _, failed in swept for line in failed]

@@ -11,31 +11,52 @@ import signal
 from contain_lab import files, namespaces, syscalls
 from contain_lab.container import attach, verbs
 from contain_lab.container.plan import Plan
-from contain_lab.engine.preparing import runs_root
+from contain_lab.engine import clearing, records
 from contain_lab.errors import ContainLabError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from contain_lab.container.launch import Child, Loop
 
-def run(plan: Plan, interactive: bool = False) -> int:
-    """Run a prepared container in the foreground; its exit code. Nothing of it is left.
 
-    interactive: whether it has our input. Errors: ContainLabError.
+def run(plan: Plan, interactive: bool = False, name: str = "", remove: bool = True) -> int:
+    """Run a prepared container in the foreground; its exit code.
+
+    interactive: whether it has our input; name: what it is called, "" for a name made up; remove: whether nothing of
+    it is left. One that has not begun leaves nothing in any case. Errors: ContainLabError.
     """
-    verbs.sweep(runs_root(), tries=1)
     os.umask(0o022)  # a person's own would be seen in the container's root
+    clearing.sweep()
+    record, lock = records.reserve(plan, name, remove)
+    code = records.KILLED
+    try:
+        code = attend(plan, interactive, record)
+    finally:
+        records.end(record, code)
+        os.close(lock)
+    return code
+
+
+def attend(plan: Plan, interactive: bool, record: "records.Record") -> int:
+    """Start a container and stay with it: its exit code. The record says when it runs."""
     if not interactive:
         attach.close_input()
     front = attach.Foreground(bool(plan.config["process"]["terminal"]), interactive)
+
+    def serve(loop: "Loop", child: "Child") -> int:
+        records.begin(record, child.pid)
+        return front.serve(loop, child)
+
     try:
-        return verbs.run(plan, front.serve, front.socket, front.loop)
+        return verbs.run(plan, serve, front.socket, front.loop)
     finally:
         front.restore()
 
 
-def run_apart(plan: Plan, interactive: bool, report: "Callable[[Exception], int]") -> int:
+def run_apart(plan: Plan, interactive: bool, report: "Callable[[Exception], int]", name: str = "",
+              remove: bool = True) -> int:
     """As `run`, where steps are not ours or not as they were: whatever they do, the machine stays as it is.
 
     report: says an error to the person, and gives the exit code. Errors: ContainLabError where the runtime's own
@@ -46,13 +67,13 @@ def run_apart(plan: Plan, interactive: bool, report: "Callable[[Exception], int]
     others = children()
     pid = os.fork()
     if pid == 0:
-        os._exit(_apart(plan, interactive, report, say))
+        os._exit(_apart(plan, lambda: run(plan, interactive, name, remove), report, say))
     os.close(say)
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other process gets it too, and passes it on
     status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     signal.signal(signal.SIGINT, before)
     end_orphans(others)
-    verbs.sweep(runs_root())
+    clearing.sweep(tries=100)
     if select.select([hear], [], [], 0)[0] and os.read(hear, 1) == b"d":
         return status
     raise ContainLabError("the runtime's process went away without a word, in a step on the parent's side",
@@ -73,7 +94,7 @@ def end_orphans(others: set[int]) -> None:
             os.waitpid(pid, 0)
 
 
-def _apart(plan: Plan, interactive: bool, report: "Callable[[Exception], int]", say: int) -> int:
+def _apart(plan: Plan, start: "Callable[[], int]", report: "Callable[[Exception], int]", say: int) -> int:
     """In the process apart: run, and leave a byte that says that the end was reached."""
     import shutil  # noqa: F401  undoing needs it, and a missing step may have taken the file system away
 
@@ -81,7 +102,7 @@ def _apart(plan: Plan, interactive: bool, report: "Callable[[Exception], int]", 
         syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.geteuid() == 0:  # an ordinary user's steps reach no further than that user
             namespaces.stand_apart()
-        code = run(plan, interactive)
+        code = start()
     except KeyboardInterrupt:
         code = 130
     except Exception as error:  # noqa: BLE001  a student's step may let anything through

@@ -80,5 +80,5 @@ def refuse_machine(lab: table.Lab) -> None:
 
 def plan_rows() -> list[tuple[str, str]]:
     """(room, step) of a default container, in order, each once; nothing is done."""
-    rows = engine.prepare("busybox", ["true"], "box").rows()
+    rows = engine.prepare("busybox", ["true"], engine.Asked(hostname="box")).rows()
     return list(dict.fromkeys((room.__name__.split(".")[1], name) for room, name, *_ in rows))

@@ -79,7 +79,7 @@ def _read(path: str) -> str:
 
 def main(path: str, words: list[str]) -> int:
     """Run a container of an image, and write the states into a file; its exit code."""
-    plan = engine.prepare(words[0], words[1:], "box")
+    plan = engine.prepare(words[0], words[1:], engine.Asked(hostname="box"))
     engine.record(plan, States(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)))
     return engine.run(plan, False)
 

@@ -30,7 +30,7 @@ PROGRAM = ["sh", "-c", "true"]
 
 def prepare(how: str) -> Plan:
     """The plan of a default container, run from the image or created from a bundle."""
-    plan = engine.prepare("busybox", PROGRAM, netns=f"{STATE}/net")
+    plan = engine.prepare("busybox", PROGRAM, engine.Asked(netns=f"{STATE}/net"))
     if how == "kill-create-user":
         map_ids(plan.config)
     return Plan(oci_config(plan), plan.root, f"{OCI}/x") if how.startswith("kill-create") else plan
@@ -122,7 +122,8 @@ def left() -> list[str]:
     SEEN.update(names)
     with open("/proc/self/mountinfo") as file:
         mounts = [line for line in file if (STATE in line or DATA in line) and f"{STATE}/net " not in line]
-    found = [path for name in names if name != "x" for path in glob.glob(f"/sys/fs/cgroup/*/{name}")]
+    groups = [f"/sys/fs/cgroup/*/cl-{name.removeprefix('cl-')}" for name in names if name != "x"]
+    found = [path for pattern in groups for path in glob.glob(pattern)]
     return (["process"] * len(processes()) + ["mount"] * len(mounts) + ["state"] * len(runs) + ["layer"] * len(layers)
             + ["group"] * len(found) + ["name"] * os.path.lexists(f"{STATE}/net"))
 

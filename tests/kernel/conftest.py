@@ -1,11 +1,14 @@
 """Bundles and places for tests that run containers; each has a name of its own, and nothing of it is left."""
 
 import json
+import os
+import pty
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from bundles import Bundle, make_rootfs, map_ids
+from people import Run
 
 from contain_lab import syscalls
 
@@ -65,3 +68,20 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     make_rootfs(image / "rootfs")
     (image / "config.json").write_text(json.dumps({"config": {"Cmd": ["sh"], "Env": ["PATH=/bin"]}}))
     return tmp_path
+
+
+@pytest.fixture
+def run(place: Path, cli: str) -> Iterator[Run]:
+    """`contain-lab`, with state and data of the test; nothing may be left."""
+    made = Run(place, cli)
+    yield made
+    assert made.left() == []
+
+
+@pytest.fixture
+def terminal() -> Iterator[tuple[int, int]]:
+    """A terminal: the end of who types and looks, and the end of programs."""
+    ours, theirs = pty.openpty()
+    yield ours, theirs
+    os.close(ours)
+    os.close(theirs)

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import pty
 import re
 import select
 import signal
@@ -13,44 +12,12 @@ import time
 from pathlib import Path
 
 import pytest
-from bundles import MARK, Done, make_rootfs, marked, until
+from bundles import make_rootfs, until
+from people import mine
 
 from contain_lab import syscalls
 
 pytestmark = pytest.mark.needs("root", "busybox", "overlay")
-
-
-class Run:
-    """`contain-lab run`, with state and data of its own."""
-
-    def __init__(self, place: Path, cli: str) -> None:
-        self.place, self.cli, self.mark = place, cli, f"cl-test-{place.name}-{os.getpid()}"
-
-    def begin(self, *words: str, **options: object) -> "subprocess.Popen[str]":
-        settings = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
-        return subprocess.Popen([self.cli, *words], text=True, env={**os.environ, MARK: self.mark}, **settings)
-
-    def __call__(self, *words: str, **options: object) -> Done:
-        process = self.begin("run", *words, **options)
-        out, err = process.communicate(timeout=20)
-        return Done(process.returncode, out, err)
-
-    def left(self) -> list[str]:
-        """States, layers and processes."""
-        folders = [self.place / "state/run", self.place / "data/containers"]
-        return [name for each in folders if each.exists() for name in os.listdir(each)] + self.processes()
-
-    def processes(self) -> list[str]:
-        """Ours by their mark, and those of containers by their layer."""
-        return [str(pid) for pid in marked(self.mark)] + [
-            pid for pid in os.listdir("/proc") if pid.isdigit() and int(pid) != os.getpid() and mine(pid, self)]
-
-
-@pytest.fixture
-def run(place, cli):
-    made = Run(place, cli)
-    yield made
-    assert made.left() == []
 
 
 # ---- exit codes, and what is said
@@ -77,7 +44,7 @@ def test_exit_codes_are_those_of_shells_and_docker(run, words, code, said):
 
 
 def test_a_container_that_is_killed_gives_128_and_the_signal(run):
-    process = run.begin("run", "busybox", "sleep", "60")
+    process = run.begin("run", "--rm", "busybox", "sleep", "60")
     inside = until(lambda: children_of(process.pid))
     until(lambda: comm(str(inside[0])) == "sleep")
     os.kill(inside[0], signal.SIGKILL)
@@ -91,7 +58,7 @@ def children_of(pid: int) -> list[int]:
 
 def test_input_is_given_only_where_it_is_asked_for(run):
     for words, due in ((("-i", "busybox", "cat"), "hello"), (("busybox", "cat"), "")):
-        process = run.begin("run", *words, stdin=subprocess.PIPE)
+        process = run.begin("run", "--rm", *words, stdin=subprocess.PIPE)
         assert process.communicate("hello", timeout=10)[0] == due
 
 
@@ -140,7 +107,8 @@ def test_a_trace_tells_steps_and_calls_of_both_sides(run, tmp_path):
 
 
 def test_a_break_gives_a_shell_in_the_half_built_container(run):
-    process = run.begin("run", "--break", "set_hostname", "--hostname", "web", "busybox", "true", stdin=subprocess.PIPE)
+    process = run.begin("run", "--rm", "--break", "set_hostname", "--hostname", "web", "busybox", "true",
+                        stdin=subprocess.PIPE)
     out, err = process.communicate("hostname; readlink /proc/self/ns/uts; exit\n", timeout=20)
     assert process.returncode == 0
     name, namespace = out.split()
@@ -160,21 +128,13 @@ def read_until(terminal: int, text: bytes) -> bytes:
     return said
 
 
-@pytest.fixture
-def terminal():
-    ours, theirs = pty.openpty()
-    yield ours, theirs
-    os.close(ours)
-    os.close(theirs)
-
-
 def test_a_terminal_is_carried_in_and_out_and_given_back(run, terminal):
     import termios
 
     ours, theirs = terminal
     termios.tcsetwinsize(ours, (33, 99))
     before = termios.tcgetattr(theirs)
-    process = run.begin("run", "-it", "busybox", "sh", stdin=theirs, stdout=theirs, stderr=theirs)
+    process = run.begin("run", "--rm", "-it", "busybox", "sh", stdin=theirs, stdout=theirs, stderr=theirs)
     read_until(ours, b"# ")
     os.write(ours, b"tty; stty size; echo a$((1+1))b\n")
     said = read_until(ours, b"a2b")
@@ -190,7 +150,7 @@ def test_a_terminal_is_carried_in_and_out_and_given_back(run, terminal):
 
 def test_a_terminal_without_input_shows_and_waits(run, terminal):
     ours, theirs = terminal
-    process = run.begin("run", "-t", "busybox", "sh", "-c", "timeout 1 cat; echo code=$?.",
+    process = run.begin("run", "--rm", "-t", "busybox", "sh", "-c", "timeout 1 cat; echo code=$?.",
                         stdin=theirs, stdout=theirs, stderr=theirs)
     assert b"code=143." in read_until(ours, b".\r\n")  # cat waited; an input at its end would have ended it with 0
     assert process.wait(10) == 0
@@ -198,7 +158,7 @@ def test_a_terminal_without_input_shows_and_waits(run, terminal):
 
 def test_ctrl_c_in_a_terminal_reaches_the_program_in_it(run, terminal):
     ours, theirs = terminal
-    process = run.begin("run", "-it", "busybox", "sh", stdin=theirs, stdout=theirs, stderr=theirs)
+    process = run.begin("run", "--rm", "-it", "busybox", "sh", stdin=theirs, stdout=theirs, stderr=theirs)
     read_until(ours, b"# ")
     os.write(ours, b"sleep 60; echo code=$?\n")
     read_until(ours, b"\n")
@@ -215,18 +175,11 @@ def comm(pid: str) -> str:
     return ""
 
 
-def mine(pid: str, run: Run) -> bool:
-    """Whether a process is in a container whose layer is ours."""
-    with contextlib.suppress(OSError):
-        return str(run.place) in Path(f"/proc/{pid}/mountinfo").read_text()
-    return False
-
-
 @pytest.mark.parametrize(("number", "times", "code"), [
     (signal.SIGTERM, 1, 42), (signal.SIGHUP, 1, 43), (signal.SIGINT, 3, 137)])
 def test_a_signal_is_passed_on_and_the_third_interrupt_kills(run, number, times, code):
     program = "trap 'exit 42' TERM; trap 'exit 43' HUP; trap '' INT; echo ready; while :; do sleep 0.05; done"
-    process = run.begin("run", "busybox", "sh", "-c", program)
+    process = run.begin("run", "--rm", "busybox", "sh", "-c", program)
     assert process.stdout.readline() == "ready\n"
     for _ in range(times):
         process.send_signal(number)
@@ -244,7 +197,7 @@ def test_a_signal_during_the_start_ends_it(run, number, times, code):
                                            "def clone_into_namespaces(kinds):\n"
                                            "    print('now', flush=True); time.sleep(0.5)\n"
                                            "    return syscalls.clone3(namespaces.KINDS['pid'][1])\n")
-    process = run.begin("run", "--with", str(package), "busybox", "echo", "begun")
+    process = run.begin("run", "--rm", "--with", str(package), "busybox", "echo", "begun")
     assert process.stdout.readline() == "now\n"
     for _ in range(times):
         os.kill(children_of(process.pid)[0], number)
@@ -255,7 +208,7 @@ def test_a_signal_during_the_start_ends_it(run, number, times, code):
 
 @pytest.mark.parametrize(("words", "code"), [((), 1), (("-t",), 141)])
 def test_a_reader_that_goes_away_ends_the_container(run, words, code):
-    process = run.begin("run", *words, "busybox", "yes")
+    process = run.begin("run", "--rm", *words, "busybox", "yes")
     process.stdout.readline()
     process.stdout.close()
     assert process.wait(10) == code  # yes says 1: as process 1 it is not killed by SIGPIPE
@@ -263,31 +216,32 @@ def test_a_reader_that_goes_away_ends_the_container(run, words, code):
 
 
 def test_a_killed_run_leaves_what_the_next_one_sweeps(run):
-    process = run.begin("run", "busybox", "sh", "-c", "echo ready; sleep 60")
+    process = run.begin("run", "--rm", "busybox", "sh", "-c", "echo ready; sleep 60")
     assert process.stdout.readline() == "ready\n"
     process.kill()
     process.communicate()
     until(lambda: run.processes() == [])
-    assert len(run.left()) == 2
+    assert len(run.left()) == 3
     assert run("busybox", "echo", "next").out == "next\n"
 
 
 def test_clean_says_what_it_removes_and_leaves_what_runs(run):
-    killed = run.begin("run", "busybox", "sh", "-c", "echo ready; sleep 60")
-    runs = run.begin("run", "-i", "busybox", "sh", "-c", "echo ready; read x; echo end", stdin=subprocess.PIPE)
+    killed = run.begin("run", "--rm", "busybox", "sh", "-c", "echo ready; sleep 60")
+    runs = run.begin("run", "--rm", "-i", "busybox", "sh", "-c", "echo ready; read x; echo end", stdin=subprocess.PIPE)
     for process in (killed, runs):
         process.stdout.readline()
     killed.kill()
     killed.communicate()
     until(lambda: len(os.listdir(run.place / "state/run")) == 2)
-    said = until(lambda: re.findall("^removed container cl-", run.begin("clean").communicate(timeout=20)[0], re.M))
+    said = until(lambda: re.findall("^removed container ", run.begin("clean").communicate(timeout=20)[0], re.M))
     assert len(said) == 1
     assert runs.poll() is None
     assert runs.communicate("go on\n", timeout=10)[0] == "end\n"
 
 
 def test_clean_takes_a_layer_that_has_lost_its_state_and_leaves_one_in_use(run):
-    process = run.begin("run", "-i", "busybox", "sh", "-c", "echo ready; read x; echo end", stdin=subprocess.PIPE)
+    process = run.begin("run", "--rm", "-i", "busybox", "sh", "-c", "echo ready; read x; echo end",
+                        stdin=subprocess.PIPE)
     process.stdout.readline()
     layers, states = run.place / "data/containers", run.place / "state/run"
     name, = os.listdir(states)
@@ -309,7 +263,7 @@ def name():
 
 
 def test_a_network_namespace_has_its_name_while_the_container_runs(run, name):
-    process = run.begin("run", "-i", "--netns", str(name), "busybox", "sh", "-c",
+    process = run.begin("run", "--rm", "-i", "--netns", str(name), "busybox", "sh", "-c",
                         "readlink /proc/self/ns/net; read x", stdin=subprocess.PIPE)
     assert process.stdout.readline() == f"net:[{name.stat().st_ino}]\n"
     refused = run("--netns", str(name), "busybox", "true")
@@ -321,7 +275,7 @@ def test_a_network_namespace_has_its_name_while_the_container_runs(run, name):
 
 
 def test_the_name_that_a_killed_run_leaves_is_swept(run, name):
-    process = run.begin("run", "--netns", str(name), "busybox", "sh", "-c", "echo ready; sleep 60")
+    process = run.begin("run", "--rm", "--netns", str(name), "busybox", "sh", "-c", "echo ready; sleep 60")
     assert process.stdout.readline() == "ready\n"
     process.kill()
     process.communicate()
@@ -334,7 +288,7 @@ def test_the_name_that_a_killed_run_leaves_is_swept(run, name):
 # ---- many, and no room
 
 def test_twenty_at_once_are_all_themselves(run):
-    begun = [run.begin("run", "--hostname", f"h{number}", "busybox", "hostname") for number in range(20)]
+    begun = [run.begin("run", "--rm", "--hostname", f"h{number}", "busybox", "hostname") for number in range(20)]
     said = [(*process.communicate(timeout=60), process.returncode) for process in begun]
     assert said == [(f"h{number}\n", "", 0) for number in range(20)]
 

@@ -23,7 +23,8 @@ class Student:
         (self.package / f"{room}.py").write_text(f"{HEADER}def {step}:\n    {body}\n")
 
     def begin(self, *program: str, options: tuple[str, ...] = ()) -> "subprocess.Popen[str]":
-        command = [self.cli, "run", "--with", str(self.package), *options, "busybox", *(program or ("hostname",))]
+        command = [self.cli, "run", "--rm", "--with", str(self.package), *options, "busybox",
+                   *(program or ("hostname",))]
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
                                 text=True, env={**os.environ, MARK: self.mark})
 

@@ -67,8 +67,8 @@ def test_every_command_has_its_file_and_its_help(capsys, name):
 
 
 def test_an_unknown_command_is_refused_with_the_nearest(capsys):
-    assert cli.main(["rum"]) == 2
-    assert capsys.readouterr().err == ("contain-lab: rum: no such command, did you mean run?\n"
+    assert cli.main(["runn"]) == 2
+    assert capsys.readouterr().err == ("contain-lab: runn: no such command, did you mean run?\n"
                                        "hint: contain-lab --help lists them\n")
     assert cli.main(["zzzzzz"]) == 2
     assert capsys.readouterr().err.startswith("contain-lab: zzzzzz: no such command\n")
