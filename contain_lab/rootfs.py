@@ -95,28 +95,28 @@ def make_root_readonly() -> None:
 def mount_proc(root: str, target: str, options: tuple[str, ...]) -> None:
     """Mount a new /proc: the processes of this PID namespace."""
     check_real_directory(root, target)
-    _mount_new(root, target, "proc", "proc", options)
+    mount_new(root, target, "proc", "proc", options)
 
 
 def mount_sysfs(root: str, target: str, options: tuple[str, ...]) -> None:
     """Mount a new /sys: the devices of this network namespace."""
     check_real_directory(root, target)
-    _mount_new(root, target, "sysfs", "sysfs", options)
+    mount_new(root, target, "sysfs", "sysfs", options)
 
 
 def mount_tmpfs(root: str, target: str, options: tuple[str, ...]) -> None:
     """Mount an empty file system that lives in memory."""
-    _mount_new(root, target, "tmpfs", "tmpfs", options)
+    mount_new(root, target, "tmpfs", "tmpfs", options)
 
 
 def mount_filesystem(root: str, target: str, kind: str, source: str, options: tuple[str, ...]) -> None:
     """Mount a new file system of any kind."""
-    _mount_new(root, target, kind, source, options)
+    mount_new(root, target, kind, source, options)
 
 
-def _mount_new(root: str, target: str, kind: str, source: str, options: tuple[str, ...]) -> None:
-    """What these four have in common: a new file system, attached where it belongs."""
-    attributes, _, settings, _, _ = split_options(options)
+def mount_new(root: str, target: str, kind: str, source: str, options: tuple[str, ...]) -> None:
+    """A new file system, attached at its place below the root."""
+    attributes, _, settings, *_ = split_options(options)
     attach(new_filesystem(kind, source, settings, attributes), files.make_in_root(root, target))
 
 
@@ -247,6 +247,8 @@ def remove_layer(folder: str) -> None:
     """Remove the writable layer of a container, and all that was written to it."""
     import shutil  # human door only: nothing on the way to execve removes a layer
 
+    while os.path.ismount(f"{folder}/root"):  # a shared mount has let it out of the container's namespace
+        syscalls.umount2(f"{folder}/root", MNT_DETACH)
     if os.path.isdir(folder):
         shutil.rmtree(folder)
 

@@ -136,7 +136,7 @@ reveal("root-escape")
 # place. The list of them belongs to the **mount namespace**, and every process can read it in `/proc/PID/mountinfo`. Here
 # is the list of a container, drawn as a tree:
 
-# %% id="start-box" kind="Run"
+# %% id="start-box" kind="Run" tags=["nbval-ignore-output"]
 box = background("busybox", "sleep", "600")
 mount_tree(box.pid)
 
@@ -358,9 +358,8 @@ strace_runtime("crun", "root")
 # contain-lab run --rm --with my_runtime --skip close_descriptors busybox sh -c 'ls -d /proc/self/fd/*/usr/share'
 # ```
 #
-# Why does a mount that is in no list any more still answer? Which step of the runtime holds this, and why is
-# `O_CLOEXEC` alone not enough for a runtime that executes programs of others before its own last step? Run your old Build cell
-# again at the end.
+# Why does a mount that is in no list any more still answer? Which step of the runtime holds this, when it is not skipped?
+# Run your old Build cell again at the end.
 
 # %% [markdown] id="clean"
 # ## Clean up

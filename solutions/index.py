@@ -32,6 +32,7 @@
 # | [01 UTS: a name of its own](01_uts.ipynb) | `set_hostname`, `unshare_uts`, `join_namespace` | 35 min | easy to moderate, one hard exercise at the end |
 # | [02 IPC: queues and memory of its own](02_ipc.ipynb) | `unshare_ipc`, `set_sysctl` | 30 min | easy to moderate, one hard exercise at the end |
 # | [04 Root: a file system of its own](04_root.ipynb) | `bind_rootfs`, `pivot_into_rootfs` | 40 min | moderate, one hard exercise at the end |
+# | [05 Mounts: what is where, and who hears of it](05_mounts.ipynb) | `set_propagation`, `mount_proc`, `make_path_readonly` | 45 min | easy to moderate, one hard exercise at the end |
 # | [06 Network: from loopback to a cable](06_network.ipynb) | `unshare_net`, `bring_loopback_up`, `name_namespace`; a cable between two containers | 45 min | easy to moderate, one hard exercise at the end |
 #
 # ## The way ahead
@@ -41,7 +42,6 @@
 # | lab | you add |
 # |---|---|
 # | 03 PID | process 1: an init that reaps its children |
-# | 05 Mounts | propagation, /proc, /dev, masked paths |
 # | 07 User | root inside, nobody outside: id maps, containers without root |
 # | 08 CPU and processes | control groups: how much, how many |
 # | 09 Memory and I/O | limits, and the kernel's verdicts |

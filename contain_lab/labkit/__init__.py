@@ -21,6 +21,7 @@ NOTEBOOK = {
     "background": "live",
     "show_namespaces": "namespace_table",
     "mount_tree": "mount_picture",
+    "try_propagation": "propagation",
     "process_tree": "process_picture",
     "id_maps": "id_map_picture",
     "timeline": "timeline_picture",

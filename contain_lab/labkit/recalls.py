@@ -125,9 +125,14 @@ def a_size(draw: Random) -> dict[str, object]:
     return {"size": size, "half": size // 2}
 
 
+def a_peer_group(draw: Random) -> dict[str, object]:
+    """The number of a group of mounts that hear each other."""
+    return {"group": draw.randint(1, 400)}
+
+
 NUMBERS: dict[str, Callable[[Random], dict[str, object]]] = {
     "two_numbers": two_numbers, "forks": forks, "three_processes": three_processes, "a_limit": a_limit,
-    "a_mount": a_mount,
+    "a_mount": a_mount, "a_peer_group": a_peer_group,
     "a_cable": a_cable,
     "a_size": a_size,
 } | STORIES

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from contain_lab import syscalls
 from contain_lab.errors import NotFound
 
 
@@ -116,6 +117,26 @@ LABS: tuple[Lab, ...] = (
             Check("root.bind", 3, ("bind_rootfs",)),
             Check("root.pivot", 3, ("pivot_into_rootfs",)),
             Check("root.container", 4, ("bind_rootfs", "pivot_into_rootfs")),
+        ),
+    ),
+    Lab(
+        number="05",
+        stem="05_mounts",
+        title="Mounts: what is where, and who hears of it",
+        minutes=45,
+        needs=("root", "mount namespace", "pid namespace", "image busybox"),
+        steps=(
+            Step("set_propagation", "contain_lab.namespaces.mount", "namespaces",
+                 ("/tmp/shared", syscalls.MS_PRIVATE), "easy", 5),
+            Step("mount_proc", "contain_lab.rootfs", "rootfs",
+                 ("/tmp/box/root", "/proc", ("nosuid", "noexec", "nodev")), "easy", 5),
+            Step("make_path_readonly", "contain_lab.rootfs", "rootfs", ("/tmp/box/root", "/etc"), "moderate", 10),
+        ),
+        checks=(
+            Check("mounts.propagation", 2, ("set_propagation",)),
+            Check("mounts.proc", 2, ("mount_proc",)),
+            Check("mounts.readonly", 3, ("make_path_readonly",)),
+            Check("mounts.container", 3, ("set_propagation", "mount_proc", "make_path_readonly")),
         ),
     ),
     Lab(

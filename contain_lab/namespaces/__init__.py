@@ -23,7 +23,9 @@ KINDS = {
 def stand_apart() -> None:
     """Move the caller into mount, UTS and IPC namespaces of its own, so that a wrong step does not reach the machine.
 
-    No step, and made of none: a student's may stand in their place. Mounts that the machine gets are still seen.
+    No step, and made of none: a student's may stand in their place. Mounts that the machine gets are still seen, and
+    what is mounted here is shared, as systemd has it on a machine: so a missing step does here what it would do there.
     """
     syscalls.unshare(syscalls.CLONE_NEWNS | syscalls.CLONE_NEWUTS | syscalls.CLONE_NEWIPC)
     syscalls.mount(None, "/", None, syscalls.MS_REC | syscalls.MS_SLAVE)
+    syscalls.mount(None, "/", None, syscalls.MS_REC | syscalls.MS_SHARED)

@@ -59,6 +59,19 @@ def test_a_layer_takes_what_is_written_and_the_image_stays(root, tmp_path):
     rootfs.remove_layer(layer)
 
 
+def test_a_layer_is_removed_with_a_mount_that_has_leaked_out_of_its_container(tmp_path):
+    layer = str(tmp_path / "layers/one")
+    rootfs.make_layer(layer)
+
+    def leak_and_remove() -> None:
+        for _ in range(2):
+            syscalls.mount("cl-test", f"{layer}/root", "tmpfs", 0)
+        rootfs.remove_layer(layer)
+    with apart(private, leak_and_remove) as child:
+        assert [place for place in mounts(child) if place.startswith(layer)] == []
+    assert os.listdir(tmp_path / "layers") == []
+
+
 def test_a_layer_is_for_its_owner_alone(tmp_path):
     rootfs.make_layer(str(tmp_path / "layers/one"))
     assert stat.S_IMODE((tmp_path / "layers/one").stat().st_mode) == 0o700

@@ -201,6 +201,12 @@ def test_a_step_that_unmounts_everything_leaves_the_hosts_mounts(student):
     assert os.path.ismount("/dev")
 
 
+def test_a_propagation_that_is_not_cut_does_here_what_it_would_do_on_a_machine_of_systemd(student):
+    student.write("set_propagation(path, propagation)", "pass")
+    done = student.run()
+    assert (done.code, 'pivot_root(".", "."): invalid argument (EINVAL)' in done.err) == (125, True)
+
+
 def test_steps_that_do_not_end_are_ended(student, place, cli):
     hanging = {
         "child": ("set_hostname(name)", "while True: pass"),

@@ -62,7 +62,7 @@ def test_the_stub_fails(check: str, tmp_path: Path):
     verdict = judge.run_check(check, solution(tmp_path, check, stub=True))
     assert not verdict.passed
     assert "write" in verdict.text
-    assert verdict.message in ("not_written", "not_started", "root.container.step_failed")
+    assert verdict.message in ("not_written", "not_started") or verdict.message.endswith(".container.step_failed")
 
 
 @needs_root
@@ -92,6 +92,23 @@ MOUNTS = "import os\nfrom contain_lab import syscalls\nfrom contain_lab.syscalls
     ("root.pivot", f"{MOUNTS}def pivot_into_rootfs(root):\n    old, new = os.open('/', 0), os.open(root, 0)\n"
                    "    os.fchdir(new)\n    syscalls.pivot_root('.', '.')\n    os.fchdir(old)\n"
                    "    syscalls.umount2('.', MNT_DETACH)\n    os.chdir('/')\n    os.close(old)\n    os.close(new)\n"),
+    ("mounts.propagation", "import subprocess\ndef set_propagation(path, propagation):\n"
+                           "    kind = {1 << 18: 'private', 1 << 19: 'slave', 1 << 20: 'shared'}[propagation]\n"
+                           "    subprocess.run(['mount', f'--make-r{kind}', path], check=True)\n"),
+    ("mounts.propagation", f"{MOUNTS}def set_propagation(path, propagation):\n"
+                           "    place = os.open(path, os.O_PATH)\n"
+                           "    syscalls.mount_setattr(place, AT_RECURSIVE, 0, 0, propagation)\n    os.close(place)\n"),
+    ("mounts.proc", f"{MOUNTS}from contain_lab import files, rootfs\ndef mount_proc(root, target, options):\n"
+                    "    rootfs.check_real_directory(root, target)\n    context = syscalls.fsopen('proc')\n"
+                    "    syscalls.fsconfig(context, FSCONFIG_CMD_CREATE)\n"
+                    "    tree = syscalls.fsmount(context, rootfs.split_options(options)[0])\n"
+                    "    rootfs.attach(tree, files.make_in_root(root, target))\n    os.close(context)\n"),
+    ("mounts.readonly", f"{MOUNTS}from contain_lab import files\ndef make_path_readonly(root, path):\n"
+                        "    try:\n        place = files.open_in_root(root, path)\n"
+                        "    except OSError:\n        return\n    where = f'/proc/self/fd/{place}'\n"
+                        "    syscalls.mount(where, where, None, MS_BIND | MS_REC)\n    os.close(place)\n"
+                        "    new = files.open_in_root(root, path)\n"
+                        "    syscalls.mount_setattr(new, AT_RECURSIVE, MOUNT_ATTR_RDONLY)\n    os.close(new)\n"),
     ("uts.hostname", "import socket\ndef set_hostname(name):\n    socket.sethostname(name)\n"),
     ("uts.hostname", "import subprocess\ndef set_hostname(name):\n"
                      "    subprocess.run(['hostname', name], check=True)\n"),
