@@ -40,6 +40,7 @@ class Plan:
 
     between: "list[Row]" = []
     mapped: "list[Row]" = []
+    init = False
 
     def __init__(self, config: "Config", root: str, folder: str, overlay: "tuple[str, str] | None" = None,
                  waits: bool = True, netns: str = "", init: bool = False) -> None:
