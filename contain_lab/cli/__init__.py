@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 GROUPS = {
     "containers": {
         "run": "run a container from an image; trace, explain, break, skip, fail or replace its steps",
+        "exec": "run a command in a container that runs",
         "ps": "list the containers that run, or all of them",
         "inspect": "all that is known of a container, as JSON",
+        "kill": "send a signal to containers",
         "rm": "remove containers that have ended",
         "image": "make the images busybox and debian from this machine's packages; list them",
     },
