@@ -28,7 +28,9 @@ GROUPS = {
     "labs": {
         "doctor": "what this machine offers, which labs can run here, why not, and the way out",
         "intruder": "a program that attacks: what it can do plain, and what a container still lets it do",
-        "export": "make an OCI runtime of your steps, which Podman takes",
+        "check": "look at your steps from outside, as the labs' checks do: which are right, and what is wrong",
+    "progress": "which steps are yours, which checks have passed, where you stopped",
+    "export": "make an OCI runtime of your steps, which Podman takes",
         "labs": "make the notebooks from their sources",
         "grade": "grade a folder of submissions",
         "bench": "measure the start of a container beside other runtimes",
