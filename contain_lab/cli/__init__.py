@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
-    from typing import NoReturn
+    from typing import Any, NoReturn
 
 GROUPS = {
     "containers": {
@@ -36,6 +36,7 @@ GROUPS = {
         "bench": "measure the start of a container beside other runtimes",
     },
     "this machine": {
+        "completion": "print a script that completes commands and names in your shell",
         "clean": "remove what killed commands left behind",
     },
 }
@@ -46,7 +47,7 @@ def usage() -> str:
     """What `contain-lab --help` prints."""
     lines = ["usage: contain-lab COMMAND ..."]
     for group, commands in GROUPS.items():
-        lines += ["", f"{group}:", *(f"  {name:<10}{says}" for name, says in commands.items())]
+        lines += ["", f"{group}:", *(f"  {name:<11}{says}" for name, says in commands.items())]
     return "\n".join([*lines, "", "contain-lab COMMAND --help says more."])
 
 
@@ -98,10 +99,15 @@ def dispatch(words: list[str]) -> int:
         return 0
     if words[0] not in COMMANDS:
         raise UsageError(f"{words[0]}: no such command{nearest(words[0])}", "contain-lab --help lists them")
-    command = __import__(f"contain_lab.cli.{words[0]}", fromlist=["_"])
+    command = load(words[0])
     parser = make_parser(words[0])
     command.configure(parser)
     return int(command.main(parser.parse_args(only_after_equals(parser, words[1:]))))
+
+
+def load(command: str) -> "Any":
+    """The file of a command."""
+    return __import__(f"contain_lab.cli.{command}", fromlist=["_"])
 
 
 def only_after_equals(parser: "argparse.ArgumentParser", words: list[str]) -> list[str]:

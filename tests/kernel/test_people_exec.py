@@ -40,7 +40,8 @@ NAMESPACES = [f"/proc/self/ns/{kind}" for kind in ("mnt", "net", "ipc", "uts", "
 
 
 def test_a_process_is_in_the_container_as_its_first_is(run, box):
-    look = f"for each in {' '.join(NAMESPACES)}; do readlink $each; done; ls /mark; hostname; echo $OWN $PWD; cat /proc/1/comm"
+    look = (f"for each in {' '.join(NAMESPACES)}; do readlink $each; done; ls /mark; hostname; echo $OWN $PWD; "
+            "cat /proc/1/comm")
     said = run.do("exec", "web", "sh", "-c", look).out.splitlines()
     first = inspected(run, "web")["State"]["Pid"]
     assert said[:6] == [os.readlink(path.replace("self", str(first))) for path in NAMESPACES]
