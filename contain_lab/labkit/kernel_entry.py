@@ -47,11 +47,15 @@ def become_root_where_allowed() -> None:
 
 
 def write_maps(pid: int) -> int:
-    """Write the id maps of a process: 0, or 1 where that is not allowed."""
+    """Write the id maps of a process: all ids that are granted, else the own one. 0, or 1 where neither is allowed."""
     try:
         user.map_own_ids(pid)
     except (ContainLabError, OSError):
-        return 1
+        try:
+            user.deny_setgroups(pid)
+            user.write_id_maps(pid, ((0, os.geteuid(), 1),), ((0, os.getegid(), 1),))
+        except (ContainLabError, OSError):
+            return 1
     return 0
 
 

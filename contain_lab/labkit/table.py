@@ -124,7 +124,7 @@ LABS: tuple[Lab, ...] = (
         stem="05_mounts",
         title="Mounts: what is where, and who hears of it",
         minutes=45,
-        needs=("root", "mount namespace", "pid namespace", "image busybox"),
+        needs=("privileges", "mount namespace", "pid namespace", "image busybox"),
         steps=(
             Step("set_propagation", "contain_lab.namespaces.mount", "namespaces",
                  ("/tmp/shared", syscalls.MS_PRIVATE), "easy", 5),
