@@ -40,7 +40,7 @@ def _plural(kind: str) -> str:
 
 
 def _someone_elses(thing: str) -> bool:
-    """A control group of another user, or in which a process lives that descends neither from this kernel nor nobody."""
+    """A control group of another user, or one with a process that descends neither from this kernel nor from nobody."""
     kind, _, path = thing.partition(" ")
     try:
         if kind == "cgroup" and os.stat(path).st_uid != os.geteuid():
