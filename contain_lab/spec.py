@@ -33,7 +33,8 @@ TYPES: "Config" = {
         "capabilities": NAMED_CAPABILITIES,
         "rlimits": [{"type": str, "soft": int, "hard": int}],
     },
-    "mounts": [{"destination": str, "type": str, "source": str, "options": [str]}],
+    "mounts": [{"destination": str, "type": str, "source": str, "options": [str],
+                "uidMappings": [MAPPING], "gidMappings": [MAPPING]}],
     "hooks": (str, list),
     "linux": {
         "namespaces": [{"type": str, "path": str}], "cgroupsPath": str, "sysctl": (str, str),
@@ -195,14 +196,31 @@ def _check_complete(entry: "Config", names: "tuple[str, ...]", where: str) -> No
 def _check_mounts(config: "Config") -> None:
     for number, mount in enumerate(config.get("mounts") or []):
         where = f"mounts[{number}]"
-        if not (mount.get("destination") or "").startswith("/"):
-            raise InvalidConfig(f"{where}.destination: {mount.get('destination')!r} is not an absolute path")
+        if not mount.get("destination"):
+            raise InvalidConfig(f"{where}.destination: missing")
         if is_bind(mount) and not mount.get("source"):
             raise InvalidConfig(f"{where}.source: missing, and a bind mount needs one")
         if not is_bind(mount) and not mount.get("type"):
             raise InvalidConfig(f"{where}.type: missing")
-        if mount.get("uidMappings") or mount.get("gidMappings") or "idmap" in (mount.get("options") or []):
-            raise Unsupported(f"{where}: this runtime maps no ids of a mount", "leave the mappings out of config.json")
+        if is_mapped(mount):
+            _check_mapped(config, mount, where)
+
+
+def is_mapped(mount: "Config") -> bool:
+    """Whether the ids of a mount are mapped: by mappings of its own, or by those of the container."""
+    return bool(mount.get("uidMappings") or mount.get("gidMappings")
+                or {"idmap", "ridmap"} & set(mount.get("options") or []))
+
+
+def _check_mapped(config: "Config", mount: "Config", where: str) -> None:
+    if not is_bind(mount):
+        raise Unsupported(f"{where}: this runtime maps the ids of bind mounts alone", "leave the mappings out")
+    for name in ("uidMappings", "gidMappings"):
+        if not mount.get(name) and (mount.get("uidMappings") or mount.get("gidMappings")
+                                    or not part(config, f"linux.{name}")):
+            raise InvalidConfig(f"{where}.{name}: missing, and its ids cannot be mapped without")
+        for number, mapping in enumerate(mount.get(name) or []):
+            check_mapping(mapping, f"{where}.{name}[{number}]")
 
 
 def is_bind(mount: "Config") -> bool:

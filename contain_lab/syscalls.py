@@ -25,7 +25,8 @@ OPEN_TREE_CLONE, OPEN_TREE_CLOEXEC, AT_RECURSIVE, AT_EMPTY_PATH = 1, os.O_CLOEXE
 AT_FDCWD = -100
 MOVE_MOUNT_F_EMPTY_PATH, MOVE_MOUNT_T_EMPTY_PATH = 4, 0x40
 FSOPEN_CLOEXEC, FSMOUNT_CLOEXEC = 1, 1
-FSCONFIG_SET_FLAG, FSCONFIG_SET_STRING, FSCONFIG_CMD_CREATE = 0, 1, 6
+FSCONFIG_SET_FLAG, FSCONFIG_SET_STRING, FSCONFIG_CMD_CREATE, FSCONFIG_CMD_RECONFIGURE = 0, 1, 6, 7
+FSPICK_CLOEXEC, FSPICK_EMPTY_PATH = 1, 8
 MOUNT_ATTR_RDONLY, MOUNT_ATTR_NOSUID, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC = 1, 2, 4, 8
 MOUNT_ATTR_NOATIME, MOUNT_ATTR_STRICTATIME, MOUNT_ATTR_NODIRATIME = 0x10, 0x20, 0x80
 MOUNT_ATTR__ATIME, MOUNT_ATTR_IDMAP, MOUNT_ATTR_NOSYMFOLLOW = 0x70, 0x100000, 0x200000
@@ -51,8 +52,8 @@ IFF_UP, SIOCGIFFLAGS, SIOCSIFFLAGS = 1, 0x8913, 0x8914
 PROC_SUPER_MAGIC, CGROUP2_SUPER_MAGIC = 0x9FA0, 0x63677270
 
 NUMBERS = {"clone3": 435, "open_tree": 428, "move_mount": 429, "fsopen": 430, "fsconfig": 431, "fsmount": 432,
-           "close_range": 436, "openat2": 437, "mount_setattr": 442, "pidfd_send_signal": 424, "pidfd_open": 434,
-           "pivot_root": 41 if os.uname().machine == "aarch64" else 155,
+           "fspick": 433, "close_range": 436, "openat2": 437, "mount_setattr": 442,
+           "pidfd_send_signal": 424, "pidfd_open": 434, "pivot_root": 41 if os.uname().machine == "aarch64" else 155,
            "seccomp": 277 if os.uname().machine == "aarch64" else 317}
 
 # Which arguments are flags, and the prefix of their names: how a call is decoded.
@@ -60,7 +61,7 @@ FLAGS = {
     ("unshare", "flags"): "CLONE_NEW", ("setns", "kind"): "CLONE_NEW", ("clone3", "flags"): "CLONE_NEW",
     ("mount", "flags"): "MS_", ("umount2", "flags"): "MNT_", ("open_tree", "flags"): "OPEN_TREE_CL|AT_",
     ("move_mount", "flags"): "MOVE_MOUNT_", ("fsopen", "flags"): "FSOPEN_", ("fsmount", "flags"): "FSMOUNT_",
-    ("fsmount", "attributes"): "MOUNT_ATTR_", ("mount_setattr", "set"): "MOUNT_ATTR_",
+    ("fspick", "flags"): "FSPICK_", ("fsmount", "attributes"): "MOUNT_ATTR_", ("mount_setattr", "set"): "MOUNT_ATTR_",
     ("mount_setattr", "clear"): "MOUNT_ATTR_", ("mount_setattr", "flags"): "AT_",
     ("mount_setattr", "propagation"): "MS_", ("openat2", "resolve"): "RESOLVE_",
     ("close_range", "flags"): "CLOSE_RANGE_", ("seccomp", "flags"): "SECCOMP_FILTER_FLAG_",
@@ -268,6 +269,11 @@ def fsopen(kind: str, flags: int = FSOPEN_CLOEXEC) -> int:
 def fsconfig(fd: int, command: int, key: str | None = None, value: str | None = None) -> None:
     """Set an option of a new file system, or create it. man: fsconfig(2)."""
     _call("fsconfig", fd, command, key, value, 0)
+
+
+def fspick(fd: int, flags: int = FSPICK_CLOEXEC | FSPICK_EMPTY_PATH) -> int:
+    """Take a mounted file system, to configure it anew: a descriptor. man: fspick(2)."""
+    return _call("fspick", fd, "", flags)
 
 
 def fsmount(fd: int, attributes: int = 0, flags: int = FSMOUNT_CLOEXEC) -> int:

@@ -24,9 +24,10 @@ def main() -> int:
 def put_in_place() -> None:
     """Load the student's steps from this archive, and stand apart from the machine."""
     from contain_lab import namespaces, steps
-    from contain_lab.container import plan
+    from contain_lab.container import plan  # it loads the rooms
 
-    rooms = [room for room in vars(plan).values() if getattr(room, "__name__", "").startswith("contain_lab.")]
+    first = plan.__name__.partition(".")[0]
+    rooms = [room for name, room in sorted(sys.modules.items()) if name.startswith(f"{first}.")]
     steps.use_loaded(read_steps, rooms)
     namespaces.stand_apart()
 

@@ -8,10 +8,11 @@ import os
 import subprocess
 import time
 
-from contain_lab import capabilities, files, rootfs, spec
+from contain_lab import capabilities, files, spec
 from contain_lab.cli.oci import last
 from contain_lab.container import processes, state, verbs
 from contain_lab.errors import ContainLabError, NotFound, UsageError
+from contain_lab.rootfs import options
 from contain_lab.seccomp import FLAGS, rules
 
 TYPE_CHECKING = False
@@ -109,8 +110,7 @@ def features() -> "dict[str, Any]":
     """The object that features.md describes."""
     return {
         "ociVersionMin": "1.0.0", "ociVersionMax": spec.VERSION, "hooks": list(PLACES),
-        "mountOptions": sorted([*rootfs.ATTRIBUTES, *(f"{r}{name}" for name in rootfs.PROPAGATION for r in ("", "r")),
-                                "bind", "rbind"]),
+        "mountOptions": sorted(options.known()),
         "linux": {
             "namespaces": sorted(spec.NAMESPACES), "capabilities": list(capabilities.BITS),
             "cgroup": {"v1": True, "v2": True, "systemd": False, "systemdUser": False, "rdma": False},

@@ -18,7 +18,8 @@ import select
 
 from contain_lab import cgroups, steps, syscalls
 from contain_lab.container import state
-from contain_lab.container.plan import CONSOLE, FIFO, FILTER, GROUPS, LOCK, PARENT
+from contain_lab.container.filesystem import GROUPS
+from contain_lab.container.plan import CONSOLE, FIFO, FILTER, LOCK, PARENT
 from contain_lab.errors import ContainLabError, StepFailed, explain
 
 TYPE_CHECKING = False

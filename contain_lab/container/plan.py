@@ -8,21 +8,20 @@ namespace comes first of all, with its maps, because it owns the others.
 import os
 
 from contain_lab import capabilities, cgroups, files, rootfs, seccomp, spec, syscalls
-from contain_lab.container import console, layers, process, state
+from contain_lab.container import console, filesystem, layers, process, state
 from contain_lab.errors import InvalidConfig
 from contain_lab.namespaces import cgroup, enter, ipc, mount, net, pid, sysctl, time, user, uts
+from contain_lab.rootfs.options import PROPAGATION
 from contain_lab.steps import PID, Later
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
 
     from contain_lab.spec import Config
     from contain_lab.steps import Row
 
-FIFO, LOCK, CONSOLE, PARENT, GROUPS, FILTER = map(Later, ("FIFO", "LOCK", "CONSOLE", "PARENT", "GROUPS", "FILTER"))
-OWN_MOUNTS = {"proc": "mount_proc", "sysfs": "mount_sysfs"}
+FIFO, LOCK, CONSOLE, PARENT, FILTER = map(Later, ("FIFO", "LOCK", "CONSOLE", "PARENT", "FILTER"))
 NODES = {"uts": (uts, "unshare_uts"), "ipc": (ipc, "unshare_ipc"), "mount": (mount, "unshare_mount"),
          "network": (net, "unshare_net"), "cgroup": (cgroup, "unshare_cgroup")}
 
@@ -40,7 +39,6 @@ class Plan:
 
     between: "list[Row]" = []
     mapped: "list[Row]" = []
-    init = False
 
     def __init__(self, config: "Config", root: str, folder: str, overlay: "tuple[str, str] | None" = None,
                  waits: bool = True, netns: str = "", init: bool = False) -> None:
@@ -53,7 +51,7 @@ class Plan:
         new = tuple(kind for kind in ("user", "pid") if self.kinds.get(kind) == "")
         self.clone = (pid, "clone_into_namespaces", (new,))
         self.mapped = list(mapped_rows(config, self.kinds))
-        self.beside = list(group_rows(config, folder, self.bound))
+        self.beside = [*filesystem.forgotten_rows(config), *group_rows(config, folder, self.bound)]
         self.alone = list(alone_rows(self))
         self.inside = list(inside_rows(self))
         self.outside = [(net, "name_namespace", (PID, netns), (net, "forget_namespace", (netns,)))] if netns else []
@@ -80,6 +78,7 @@ def before_rows(plan: Plan) -> "Iterator[Row]":
             yield layers, "make_user_layer", (layer, image)
         else:
             yield rootfs, "make_layer", (layer,)
+    yield from filesystem.prepared_rows(plan.config)
 
 
 def between_rows(kinds: dict[str, str]) -> "Iterator[Row]":
@@ -92,8 +91,7 @@ def between_rows(kinds: dict[str, str]) -> "Iterator[Row]":
 def mapped_rows(config: "Config", kinds: dict[str, str]) -> "Iterator[Row]":
     """The maps of a new user namespace, and what the child will have no privileges for in it."""
     if kinds.get("user") == "":
-        uids, gids = (tuple((each["containerID"], each["hostID"], each["size"]) for each in config["linux"][name])
-                      for name in ("uidMappings", "gidMappings"))
+        uids, gids = (filesystem.ranges(config["linux"][name]) for name in ("uidMappings", "gidMappings"))
         if os.geteuid() and len(gids) == gids[0][2] == 1:
             yield user, "deny_setgroups", (PID,)
         yield user, "write_id_maps", (PID, uids, gids)
@@ -169,7 +167,7 @@ def clock_rows(config: "Config", kinds: dict[str, str]) -> "Iterator[Row]":
 def _root_propagation(config: "Config") -> int:
     """pivot_root refuses a shared root, so what is asked to be shared is a slave of the host until then."""
     asked = (spec.part(config, "linux.rootfsPropagation") or "rprivate").removeprefix("r")
-    if asked not in rootfs.PROPAGATION:
+    if asked not in PROPAGATION:
         raise InvalidConfig(f"linux.rootfsPropagation: {asked!r} is none", "private, slave, shared or unbindable")
     return syscalls.MS_SLAVE if asked in ("shared", "slave") else syscalls.MS_PRIVATE
 
@@ -178,7 +176,7 @@ def inside_rows(plan: Plan) -> "Iterator[Row]":
     """From the limits to execve."""
     if "user" not in plan.kinds:
         yield from limit_rows(plan.config)
-    yield from rootfs_rows(plan)
+    yield from filesystem.rootfs_rows(plan.config, plan.root, plan.overlay, plan.bound)
     yield from kernel_rows(plan)
     yield from privilege_rows(plan.config, plan.init)
     yield from last_rows(plan)
@@ -193,58 +191,12 @@ def limit_rows(config: "Config", outside: bool = False) -> "Iterator[Row]":
         yield process, score, (*who, config["process"]["oomScoreAdj"])
 
 
-def rootfs_rows(plan: Plan) -> "Iterator[Row]":
-    """The root file system, up to the pivot onto it."""
-    config, root = plan.config, plan.root
-    if plan.overlay:
-        lower, layer = plan.overlay
-        step = "mount_user_overlay" if plan.bound else "mount_overlay"
-        yield rootfs, step, (root, lower, f"{layer}/upper", f"{layer}/work")
-    else:
-        yield rootfs, "bind_rootfs", (root,)
-    for entry in config.get("mounts") or []:
-        yield from mount_rows(root, entry)
-    nodes = tuple(devices(config))
-    if plan.bound:
-        yield rootfs, "bind_devices", (root, tuple(node[:4] for node in nodes if node[1] != "p"))
-        nodes = tuple(node for node in nodes if node[1] == "p")
-    yield rootfs, "make_devices", (root, nodes)
-    yield rootfs, "link_standard_streams", (root,)
-    yield rootfs, "pivot_into_rootfs", (root,)
-
-
-def mount_rows(root: str, entry: "Config") -> "Iterator[Row]":
-    """One entry of `mounts`."""
-    target, kind, options = entry["destination"], entry.get("type") or "", tuple(entry.get("options") or [])
-    if spec.is_bind(entry):
-        yield rootfs, "bind_path", (root, target, entry["source"], options)
-    elif kind in OWN_MOUNTS:
-        yield rootfs, OWN_MOUNTS[kind], (root, target, options)
-    elif kind == "tmpfs":
-        yield rootfs, "mount_tmpfs", (root, target, options)
-    elif kind == "cgroup":
-        yield rootfs, "mount_cgroups", (root, target, GROUPS, tuple(each for each in options if each == "ro"))
-    else:
-        yield rootfs, "mount_filesystem", (root, target, kind, entry.get("source") or kind, options)
-    if any(option.removeprefix("r") in rootfs.PROPAGATION for option in options):
-        yield rootfs, "set_mount_propagation", (root, target, options)
-
-
-def devices(config: "Config") -> "Iterator[tuple[Any, ...]]":
-    """Device nodes: the default ones, and those of the config."""
-    for path, (major, minor) in rootfs.DEVICES.items():
-        yield path, "c", major, minor, 0o666, 0, 0
-    for entry in spec.part(config, "linux.devices") or []:
-        mode = entry.get("fileMode")
-        yield (entry["path"], entry["type"], entry.get("major") or 0, entry.get("minor") or 0,
-               0o666 if mode is None else mode, entry.get("uid") or 0, entry.get("gid") or 0)
-
-
 def kernel_rows(plan: Plan) -> "Iterator[Row]":
     """What needs the new root, and privileges."""
     config = plan.config
-    if (spec.part(config, "linux.rootfsPropagation") or "").endswith("shared"):
-        yield mount, "set_propagation", ("/", syscalls.MS_SHARED)
+    asked = (spec.part(config, "linux.rootfsPropagation") or "").removeprefix("r")
+    if asked in ("shared", "unbindable"):
+        yield mount, "set_propagation", ("/", PROPAGATION[asked])
     if spec.part(config, "process.terminal"):
         yield console, "open_console", (CONSOLE, *console_arguments(config))
     for name, value in (spec.part(config, "linux.sysctl") or {}).items():

@@ -32,7 +32,11 @@ def load(bundle: str) -> "Config":
     path = os.path.join(bundle, "config.json")
     if not os.path.isfile(path):
         raise NotFound(f"{path}: no such file", "a bundle is a directory with a config.json; --bundle names it")
-    return spec.validate(files.read_json(path))
+    config = spec.validate(files.read_json(path))
+    for entry in config.get("mounts") or []:
+        if spec.is_bind(entry):
+            entry["source"] = os.path.join(bundle, entry["source"])
+    return config
 
 
 def create(root: str, name: str, config: "Config", bundle: str, pid_file: str = "", console_socket: str = "") -> None:

@@ -212,12 +212,8 @@ def led_to(name: str) -> str:
 
 def identifiers() -> list[str]:
     """The ids of the containers that there are."""
-    return [ident for ident in map(led_to, named()) if ident]
-
-
-def named() -> list[str]:
-    """The names of the containers that there are."""
-    return sorted(name for name in (os.listdir(names_root()) if os.path.isdir(names_root()) else []) if name[0] != ".")
+    listed = os.listdir(names_root()) if os.path.isdir(names_root()) else []
+    return [ident for ident in map(led_to, listed) if ident]
 
 
 # ---- what killed commands left

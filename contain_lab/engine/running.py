@@ -50,7 +50,7 @@ def attend(plan: Plan, interactive: bool, record: "records.Record") -> int:
         return front.serve(loop, child)
 
     try:
-        return verbs.run(plan, serve, front.socket, front.loop, os.path.dirname(records.config_path(record)))
+        return verbs.run(plan, serve, front.socket, front.loop)
     finally:
         front.restore()
 

@@ -133,7 +133,7 @@ SEEN: set[str] = set()
 
 def settle() -> None:
     """Give a killed process the time to end."""
-    end = time.monotonic() + 1
+    end = time.monotonic() + 3
     while processes() and time.monotonic() < end:
         time.sleep(0.005)
 

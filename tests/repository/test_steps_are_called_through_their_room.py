@@ -21,7 +21,7 @@ def functions_of(module: str, root: Path) -> set[str]:
     """Names of the functions that a module defines, or takes in from another one."""
     path = file_of(module, root)
     body = ast.parse(path.read_text()).body if path else []
-    taken = {alias.asname or alias.name for node in body if isinstance(node, ast.ImportFrom)
+    taken = {alias.asname or alias.name for node in body if isinstance(node, ast.ImportFrom) and node.module != module
              for alias in node.names if alias.name in functions_of(node.module or "", root)}
     return taken | {node.name for node in body if isinstance(node, ast.FunctionDef)}
 

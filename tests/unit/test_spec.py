@@ -38,6 +38,9 @@ def make_config() -> Config:
                            consoleSize={"height": 24, "width": 80},
                            user={"uid": 1, "gid": 2, "umask": 0o22, "additionalGids": [3]})
     made["mounts"].append({"destination": "/data", "type": "bind", "source": "/srv", "options": ["rbind", "rslave"]})
+    made["mounts"].append({"destination": "/mapped", "type": "bind", "source": "/srv", "options": ["rbind"],
+                           "uidMappings": [{"containerID": 0, "hostID": 7, "size": 1}],
+                           "gidMappings": [{"containerID": 0, "hostID": 7, "size": 1}]})
     made["linux"].update(
         seccomp={"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86"], "flags": [],
                  "syscalls": [{"names": ["mkdir"], "action": "SCMP_ACT_ERRNO", "errnoRet": 28,
@@ -85,7 +88,10 @@ def test_the_default_and_the_full_config_are_valid(config):
     ("root.path", "a\0b", "root.path: 'a\\x00b' holds a zero byte"),
     ("mounts.0", 3, "mounts[0]: 3 where an object is due"),
     ("mounts.0", None, "mounts[0]: null where a value is due"),
-    ("mounts.0.destination", "proc", "mounts[0].destination: 'proc' is not an absolute path"),
+    ("mounts.0.destination", "", "mounts[0].destination: missing"),
+    ("mounts.6.uidMappings", [{"hostID": 1}], "mounts[6].uidMappings[0].containerID: missing"),
+    ("mounts.6.gidMappings", [{"containerID": 0, "hostID": 1, "size": 1}],
+     "mounts[6].uidMappings: missing, and its ids cannot be mapped without"),
     ("mounts.0.type", None, "mounts[0].type: missing"),
     ("mounts.6.source", None, "mounts[6].source: missing, and a bind mount needs one"),
     ("linux.namespaces", [{"type": "mount"}, {"type": "mount"}], "linux.namespaces: mount stands there twice"),
@@ -130,7 +136,7 @@ def test_what_is_empty_asks_for_nothing(config, path):
 
 @pytest.mark.parametrize(("path", "value", "message"), [
     ("hooks", {"prestart": [{"path": "/bin/true"}]}, "hooks: this runtime runs none"),
-    ("mounts.6.uidMappings", [{"hostID": 1}], "mounts[6]: this runtime maps no ids of a mount"),
+    ("mounts.0.options", ["idmap"], "mounts[0]: this runtime maps the ids of bind mounts alone"),
 ])
 def test_other_things_that_are_not_done_are_refused_too(config, path, value, message):
     put(config, path, value)

@@ -12,14 +12,18 @@ import stat
 
 from contain_lab import files, syscalls
 from contain_lab.errors import ContainLabError, InvalidConfig
+from contain_lab.rootfs import copying
+from contain_lab.rootfs.options import ATTRIBUTES, DEEDS, NOTHING, PROPAGATION
 from contain_lab.syscalls import (
     AT_EMPTY_PATH,
     AT_FDCWD,
     AT_RECURSIVE,
     FSCONFIG_CMD_CREATE,
+    FSCONFIG_CMD_RECONFIGURE,
     FSCONFIG_SET_FLAG,
     FSCONFIG_SET_STRING,
     MNT_DETACH,
+    MOUNT_ATTR_IDMAP,
     MOUNT_ATTR_RDONLY,
     OPEN_TREE_CLOEXEC,
     OPEN_TREE_CLONE,
@@ -29,20 +33,8 @@ from contain_lab.syscalls import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    Settings = list[tuple[str, str | None]]
-    Options = tuple[int, int, Settings, list[tuple[int, int]], bool]
+    from contain_lab.rootfs.options import Changes, Options, Settings
 
-# mount options of the runtime specification: name -> (attributes set, attributes cleared), of mount_setattr(2)
-ATTRIBUTES = {
-    "ro": (1, 0), "rw": (0, 1), "nosuid": (2, 0), "suid": (0, 2), "nodev": (4, 0), "dev": (0, 4),
-    "noexec": (8, 0), "exec": (0, 8), "noatime": (0x10, 0x70), "relatime": (0, 0x70), "strictatime": (0x20, 0x70),
-    "atime": (0, 0x70), "norelatime": (0, 0x70), "nodiratime": (0x80, 0), "diratime": (0, 0x80),
-    "nosymfollow": (0x200000, 0), "defaults": (0, 0), "async": (0, 0),
-}
-PROPAGATION = {
-    "private": syscalls.MS_PRIVATE, "slave": syscalls.MS_SLAVE, "shared": syscalls.MS_SHARED,
-    "unbindable": syscalls.MS_UNBINDABLE,
-}
 DEVICES = {  # path -> (major, minor), of the kernel's Documentation/admin-guide/devices.txt
     "/dev/null": (1, 3), "/dev/zero": (1, 5), "/dev/full": (1, 7), "/dev/random": (1, 8), "/dev/urandom": (1, 9),
     "/dev/tty": (5, 0),
@@ -109,6 +101,18 @@ def mount_tmpfs(root: str, target: str, options: tuple[str, ...]) -> None:
     mount_new(root, target, "tmpfs", "tmpfs", options)
 
 
+def mount_tmpfs_with_copy(root: str, target: str, options: tuple[str, ...]) -> None:
+    """Mount a file system that lives in memory, with a copy of what stood at its place."""
+    on, off, settings, *_ = split_options(options)
+    tree = new_filesystem("tmpfs", "tmpfs", settings)
+    place = files.make_in_root(root, target)
+    source = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=place)
+    copying.copy_directory(source, tree)
+    os.close(source)
+    syscalls.mount_setattr(tree, AT_EMPTY_PATH, on, off)
+    attach(tree, place)
+
+
 def mount_filesystem(root: str, target: str, kind: str, source: str, options: tuple[str, ...]) -> None:
     """Mount a new file system of any kind."""
     mount_new(root, target, kind, source, options)
@@ -122,14 +126,45 @@ def mount_new(root: str, target: str, kind: str, source: str, options: tuple[str
 
 def bind_path(root: str, target: str, source: str, options: tuple[str, ...]) -> None:
     """Mount a file or directory of the host at a place in the container."""
-    attributes, cleared, unknown, _, recursive = split_options(options)
+    deep = AT_RECURSIVE if split_options(options)[4] else 0
+    attach_bind(root, target, syscalls.open_tree(AT_FDCWD, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | deep), options)
+
+
+def attach_bind(root: str, target: str, tree: int, options: tuple[str, ...]) -> None:
+    """Attach a copy of a mount with its options, and close its descriptor."""
+    on, off, unknown, _, _, deep, _ = split_options(options)
     if unknown:
         raise InvalidConfig(f"mount {target}: option {unknown[0][0]!r} says nothing to a bind mount")
+    if any(deep):
+        syscalls.mount_setattr(tree, AT_RECURSIVE, *deep)
+    if on or off:
+        syscalls.mount_setattr(tree, AT_EMPTY_PATH, on, off)
+    attach(tree, files.make_in_root(root, target, directory=stat.S_ISDIR(os.fstat(tree).st_mode)))
+
+
+def open_mapped(source: str, recursive: bool, ids: int) -> int:
+    """A copy of the mount at a path, its ids mapped as in a user namespace; both are descriptors."""
     deep = AT_RECURSIVE if recursive else 0
     tree = syscalls.open_tree(AT_FDCWD, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | deep)
-    if attributes or cleared:
-        syscalls.mount_setattr(tree, AT_EMPTY_PATH, attributes, cleared)
-    attach(tree, files.make_in_root(root, target, directory=os.path.isdir(source)))
+    try:
+        syscalls.mount_setattr(tree, AT_EMPTY_PATH | deep, MOUNT_ATTR_IDMAP, userns=ids)
+    except OSError:
+        os.close(tree)
+        raise
+    return tree
+
+
+def remount(root: str, target: str, options: tuple[str, ...]) -> None:
+    """Change a mount that is there already: its attributes, and the settings of its file system."""
+    on, off, settings, _, _, deep, _ = split_options(options)
+    place = files.open_in_root(root, target)
+    if any(deep):
+        syscalls.mount_setattr(place, AT_RECURSIVE, *deep)
+    if on or off:
+        syscalls.mount_setattr(place, AT_EMPTY_PATH, on, off)
+    if settings:
+        configure(syscalls.fspick(place), settings, FSCONFIG_CMD_RECONFIGURE)
+    os.close(place)
 
 
 def set_mount_propagation(root: str, target: str, options: tuple[str, ...]) -> None:
@@ -247,9 +282,8 @@ def remove_layer(folder: str) -> None:
     """Remove the writable layer of a container, and all that was written to it."""
     import shutil  # human door only: nothing on the way to execve removes a layer
 
-    for line in reversed(files.get("/proc/self/mountinfo").splitlines()):
-        if line.split()[4].startswith(f"{folder}/"):  # a shared mount has let it out of the container's namespace
-            syscalls.umount2(line.split()[4], MNT_DETACH)
+    while os.path.ismount(f"{folder}/root"):  # a shared mount has let it out of the container's namespace
+        syscalls.umount2(f"{folder}/root", MNT_DETACH)
     if os.path.isdir(folder):
         shutil.rmtree(folder)
 
@@ -260,14 +294,17 @@ def new_filesystem(kind: str, source: str, settings: "Settings", attributes: int
     """A new file system with its settings, as a detached mount: its descriptor. man: fsopen(2)."""
     context = syscalls.fsopen(kind)
     try:
-        syscalls.fsconfig(context, FSCONFIG_SET_STRING, "source", source)
-        for key, value in settings:
-            command = FSCONFIG_SET_FLAG if value is None else FSCONFIG_SET_STRING
-            syscalls.fsconfig(context, command, key, value)
-        syscalls.fsconfig(context, FSCONFIG_CMD_CREATE)
+        configure(context, [("source", source), *settings], FSCONFIG_CMD_CREATE)
         return syscalls.fsmount(context, attributes)
     finally:
         os.close(context)
+
+
+def configure(context: int, settings: "Settings", command: int) -> None:
+    """Set what a file system has to know, then create it, or change it. man: fsconfig(2)."""
+    for key, value in settings:
+        syscalls.fsconfig(context, FSCONFIG_SET_FLAG if value is None else FSCONFIG_SET_STRING, key, value)
+    syscalls.fsconfig(context, command)
 
 
 def attach(tree: int, place: int) -> None:
@@ -280,21 +317,34 @@ def attach(tree: int, place: int) -> None:
 
 
 def split_options(options: tuple[str, ...]) -> "Options":
-    """Mount options as (attributes set, cleared, file system settings, [(propagation, recursive)], rbind)."""
-    on, off, recursive = 0, 0, False
+    """Mount options as (attributes set, cleared, file system settings, [(propagation, recursive)], rbind, deep, deeds).
+
+    deep: attributes (set, cleared) of the mount and all below it; deeds: words of DEEDS. Of two options that say the
+    contrary the later one counts.
+    """
+    (on, off), deep, recursive = (0, 0), (0, 0), False
     settings: Settings = []
     propagation: list[tuple[int, int]] = []
     for option in options:
+        plain = option.removeprefix("r")
         if option in ATTRIBUTES:
-            on, off = (on | ATTRIBUTES[option][0]) & ~ATTRIBUTES[option][1], off | ATTRIBUTES[option][1]
-        elif option.removeprefix("r") in PROPAGATION:
-            propagation.append((PROPAGATION[option.removeprefix("r")], AT_RECURSIVE if option[0] == "r" else 0))
+            on, off = changed(on, off, *ATTRIBUTES[option])
+        elif plain in ATTRIBUTES:
+            deep = changed(*deep, *ATTRIBUTES[plain])
+            on, off = changed(on, off, *ATTRIBUTES[plain])
+        elif plain in PROPAGATION:
+            propagation.append((PROPAGATION[plain], AT_RECURSIVE if option != plain else 0))
         elif option in ("bind", "rbind"):
             recursive = option == "rbind"
-        else:
+        elif option not in DEEDS | NOTHING:
             key, equals, value = option.partition("=")
             settings.append((key, value if equals else None))
-    return on, off, settings, propagation, recursive
+    return on, off, settings, propagation, recursive, deep, DEEDS & {*options}
+
+
+def changed(on: int, off: int, set_: int, clear: int) -> "Changes":
+    """Attributes to set and to clear, after one more option."""
+    return on & ~clear | set_, off & ~set_ | clear
 
 
 def check_real_directory(root: str, target: str) -> None:
