@@ -34,6 +34,7 @@
 # | [04 Root: a file system of its own](04_root.ipynb) | `bind_rootfs`, `pivot_into_rootfs` | 40 min | moderate, one hard exercise at the end |
 # | [05 Mounts: what is where, and who hears of it](05_mounts.ipynb) | `set_propagation`, `mount_proc`, `make_path_readonly` | 45 min | easy to moderate, one hard exercise at the end |
 # | [06 Network: from loopback to a cable](06_network.ipynb) | `unshare_net`, `bring_loopback_up`, `name_namespace`; a cable between two containers | 45 min | easy to moderate, one hard exercise at the end |
+# | [07 User: root inside, nobody outside](07_user.ipynb) | `write_id_maps`, `deny_setgroups`, `become_root`; containers without root, Podman on your runtime | 45 min | easy to moderate, one hard exercise at the end |
 #
 # ## The way ahead
 #
@@ -42,7 +43,6 @@
 # | lab | you add |
 # |---|---|
 # | 03 PID | process 1: an init that reaps its children |
-# | 07 User | root inside, nobody outside: id maps, containers without root |
 # | 08 CPU and processes | control groups: how much, how many |
 # | 09 Memory and I/O | limits, and the kernel's verdicts |
 # | 10 Layers | overlay: one image, many containers |

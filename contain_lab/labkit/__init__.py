@@ -29,6 +29,8 @@ NOTEBOOK = {
     "play_start": "start_play",
     "measure": "measuring",
     "strace_runtime": "wild",
+    "ordinary_user": "ordinary",
+    "podman_run": "podman",
     "clean_up": "leftovers",
 }
 """What a cell may call, and the file here that has it. No file is named like a function: it would hide it."""

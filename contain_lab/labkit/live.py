@@ -39,14 +39,15 @@ class Box:
         self.run.communicate(timeout=SECONDS)    # waits, and closes the pipes
 
 
-def background(image: str, *command: str, hostname: str = "box") -> Box:
+def background(image: str, *command: str, hostname: str = "box", options: str = "", user: str = "") -> Box:
     """Start a container and go on; one of the same host name that still runs is stopped first.
 
+    options: more of them, in one text; user: words that make it another user's container, see `ordinary_user`.
     Errors: Refused with what `contain-lab run` said, when it ended at once.
     """
     if hostname in _running:
         _running.pop(hostname).stop()
-    words = ["contain-lab", "run", "--rm", "--hostname", hostname, image, *command]
+    words = [*user.split(), "contain-lab", "run", "--rm", "--hostname", hostname, *options.split(), image, *command]
     run = subprocess.Popen([sys.executable, "-m", __name__, *words], stdin=subprocess.PIPE, text=True,
                            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
     _running[hostname] = Box(list(command), run)

@@ -130,9 +130,15 @@ def a_peer_group(draw: Random) -> dict[str, object]:
     return {"group": draw.randint(1, 400)}
 
 
+def a_map(draw: Random) -> dict[str, object]:
+    """A range of 65536 ids from `first`, a user in it by both numbers, and one who is not in it."""
+    first, user = draw.choice([100_000, 165_536, 231_072, 296_608]), draw.randint(2, 900)
+    return {"first": first, "user": user, "outside": first + user, "stranger": draw.randint(1001, 9000)}
+
+
 NUMBERS: dict[str, Callable[[Random], dict[str, object]]] = {
     "two_numbers": two_numbers, "forks": forks, "three_processes": three_processes, "a_limit": a_limit,
     "a_mount": a_mount, "a_peer_group": a_peer_group,
-    "a_cable": a_cable,
+    "a_cable": a_cable, "a_map": a_map,
     "a_size": a_size,
 } | STORIES

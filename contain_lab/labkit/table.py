@@ -158,6 +158,25 @@ LABS: tuple[Lab, ...] = (
             Check("net.container", 3, ("unshare_net", "bring_loopback_up", "name_namespace")),
         ),
     ),
+    Lab(
+        number="07",
+        stem="07_user",
+        title="User: root inside, nobody outside",
+        minutes=45,
+        needs=("privileges", "user namespace", "rootless", "image busybox"),
+        steps=(
+            Step("write_id_maps", "contain_lab.namespaces.user", "namespaces", (2, ((0, 0, 1),), ((0, 0, 1),)),
+                 "moderate", 10),
+            Step("deny_setgroups", "contain_lab.namespaces.user", "namespaces", (2,), "easy", 3),
+            Step("become_root", "contain_lab.namespaces.user", "namespaces", (), "moderate", 8),
+        ),
+        checks=(
+            Check("user.maps", 3, ("write_id_maps",)),
+            Check("user.setgroups", 2, ("deny_setgroups",)),
+            Check("user.root", 3, ("become_root",)),
+            Check("user.container", 3, ("write_id_maps", "become_root")),
+        ),
+    ),
 )
 
 

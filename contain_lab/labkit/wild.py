@@ -20,6 +20,7 @@ from contain_lab.labkit.sentence import Refused, Sentence
 
 PATH = "/usr/local/sbin:/usr/sbin:/sbin"
 PROGRAM = r"execve\(\"(?!/proc/self)"
+IDS = [{"containerID": 0, "hostID": 100_000, "size": 65_536}]
 # what is shown: (the calls that strace writes down, the lines that are worth it, what config.json gets)
 SHOWN: dict[str, tuple[str, str, dict[str, Any]]] = {
     "names": ("unshare,setns,clone,clone3,sethostname,execve", f"CLONE_NEW|sethostname|{PROGRAM}", {}),
@@ -34,10 +35,15 @@ SHOWN: dict[str, tuple[str, str, dict[str, Any]]] = {
                + PROGRAM, {}),
     "network": ("unshare,setns,clone,clone3,socket,ioctl,execve",
                 rf"CLONE_NEWNET|AF_NETLINK|SIOC[GS]IFFLAGS|{PROGRAM}", {}),
+    "ids": ("unshare,clone,clone3,openat,openat2,setresuid,setresgid,setuid,setgid,setgroups,execve",
+            rf"CLONE_NEWUSER|[ug]id_map|setgroups|setres[ug]id|set[ug]id|{PROGRAM}",
+            {"namespaces": [{"type": kind} for kind in ("user", "pid", "network", "ipc", "uts", "mount")],
+             "uidMappings": IDS, "gidMappings": IDS}),
 }
 APART = """
 covered=/sys/fs/cgroup/unified/cgroup.controllers
 if [ -e $covered ]; then mount --bind /dev/null $covered; fi
+if [ -d rootfs ]; then mount --bind "$IMAGE" rootfs; fi
 exec strace -f -qq -o trace -e trace=$0 "$@"
 """
 
@@ -45,8 +51,8 @@ exec strace -f -qq -o trace -e trace=$0 "$@"
 def strace_runtime(name: str, show: str = "names") -> Sentence:
     """Run `hostname` in a container of this runtime under strace, and show some of its calls.
 
-    show: "names", "parameters" (it sets kernel.msgmax to 9000), "processes", "root", "mounts" or "network".
-    Errors: Refused for another word.
+    show: "names", "parameters" (it sets kernel.msgmax to 9000), "processes", "root", "mounts", "network" or "ids" (of
+    a user namespace). Errors: Refused for another word.
     """
     if show not in SHOWN:
         raise Refused(f"strace_runtime: {show!r} is nothing to show", f"there are {', '.join(SHOWN)}")
@@ -63,14 +69,19 @@ def _strace(runtime: str, bundle: str, show: str) -> str:
     with open(f"{bundle}/config.json", encoding="utf-8") as file:
         config = json.load(file)
     config["process"] |= {"args": ["hostname"], "terminal": False}
-    root = {"path": image.find("busybox").rootfs, "readonly": True}
-    config |= {"hostname": "box", "root": root}
     calls, worth, settings = SHOWN[show]
     config["linux"] |= settings
+    rootfs = image.find("busybox").rootfs
+    if "uidMappings" in settings:  # whose root may not go where root's images are
+        os.chmod(bundle, 0o755)
+        os.mkdir(f"{bundle}/rootfs")
+    root = {"path": f"{bundle}/rootfs" if "uidMappings" in settings else rootfs, "readonly": True}
+    config |= {"hostname": "box", "root": root}
     with open(f"{bundle}/config.json", "w", encoding="utf-8") as file:
         json.dump(config, file)
     words = ["unshare", "--mount", "sh", "-c", APART, calls, runtime, "run", os.path.basename(bundle)]
-    done = subprocess.run(words, cwd=bundle, capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run(words, cwd=bundle, capture_output=True, text=True, timeout=20, check=False,
+                          env={**os.environ, "IMAGE": rootfs})
     if done.returncode:
         said = (done.stderr or done.stdout).strip().splitlines()[-1]
         return f"{os.path.basename(runtime)} does not run here: {said}"

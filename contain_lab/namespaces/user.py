@@ -150,12 +150,20 @@ def own_maps() -> "tuple[Ranges, Ranges]":
 
 
 def _own_map(kind: str, own: int) -> "Ranges":
-    import pwd
-
     place, number = f"/etc/sub{kind}", os.geteuid()
-    granted = granted_ranges(files.get(place), pwd.getpwuid(number).pw_name, number) if os.path.exists(place) else ()
+    granted = granted_ranges(files.get(place), name_of(number), number) if os.path.exists(place) else ()
     ranges, inside = [(0, own, 1)], 1
     for first, count in granted:
         ranges.append((inside, first, count))
         inside += count
     return tuple(ranges)
+
+
+def name_of(number: int) -> str:
+    """The name of a user, "" for one whom /etc/passwd does not know."""
+    import pwd
+
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return ""

@@ -12,6 +12,7 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from contain_lab import files
 from contain_lab.errors import NotFound
 
 TYPE_CHECKING = False
@@ -66,6 +67,11 @@ def cut_off(stage: Stage, _: Said) -> bool:
     return False
 
 
+def root_written(stage: Stage, _: Said) -> bool:
+    """A file of the host's root says something else."""
+    return "intruder" in files.get(f"{stage.place}/shared/roots")
+
+
 def image_changed(stage: Stage, _: Said) -> bool:
     """The image has a file that it had not."""
     return os.path.exists(f"{stage.image}/etc/intruder")
@@ -82,7 +88,8 @@ class Attack:
 
     says: what it tries, in a few words; lab: the number of the lab that holds it; command: shell; works: whether
     it succeeded, seen from the stage; walls: the steps that hold it: without all of them it works from a
-    container, too; in_chroot: the plain process runs it in a chroot of the image, the prison of old.
+    container, too; in_chroot: the plain process runs it in a chroot of the image, the prison of old; mapped: its
+    container has a user namespace, and a folder of the host as /home.
     """
 
     name: str
@@ -92,6 +99,7 @@ class Attack:
     works: Callable[[Stage, Said], bool]
     walls: tuple[str, ...]
     in_chroot: bool = False
+    mapped: bool = False
 
 
 ATTACKS: tuple[Attack, ...] = (
@@ -119,6 +127,9 @@ ATTACKS: tuple[Attack, ...] = (
            f"nc -w 2 {SERVICE[0]} {SERVICE[1]} < /dev/null", told_secret, ("unshare_net",)),
     Attack("link", "06", "take the host's network link down",
            "ip link set lo down", cut_off, ("unshare_net", *CAPABILITIES)),
+    Attack("root", "07", "write a file of the host's root, in a folder that the container was given",
+           'file="$place/shared/roots"; [ -e "$file" ] || file=/home/roots; echo intruder >> "$file"',
+           root_written, ("clone_into_namespaces", "write_id_maps"), mapped=True),
     Attack("cgroup", "08", "open the host's cgroups, to move processes between them",
            "cd /sys/fs/cgroup; for file in cgroup.procs */cgroup.procs; do [ -e $file ] && true >>$file && exit; done; "
            "false",

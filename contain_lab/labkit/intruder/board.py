@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from contain_lab import engine, steps
+from contain_lab import steps
 from contain_lab.labkit.intruder import stage
 from contain_lab.labkit.intruder.attacks import Attack
 
@@ -27,9 +27,9 @@ def rows(chosen: Sequence[Attack], package: str = "", skipped: tuple[str, ...] =
     package: a folder with a student's steps; skipped: steps that the container is started without. Errors:
     NotFound for the image or a step, ContainLabError for a stage or a container that does not come up.
     """
-    plan = engine.prepare(stage.IMAGE, ["true"])
+    there = [row for attack in chosen for row in stage.plan_of(attack, ["true"]).rows()]
     for step in skipped:
-        steps.find(plan.rows(), step)
+        steps.find(there, step)
     for attack in chosen:
         plain = stage.play(attack.name, "plain")
         yield Row(attack, plain, stage.play(attack.name, "container", package, skipped))

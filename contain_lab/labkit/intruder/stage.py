@@ -23,7 +23,8 @@ import sys
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from contain_lab import engine, files, image, steps, syscalls
+from contain_lab import engine, files, image, spec, steps, syscalls
+from contain_lab.container.plan import Plan
 from contain_lab.errors import ContainLabError, explain
 from contain_lab.labkit.intruder import attacks
 from contain_lab.namespaces import mount, net, pid, uts
@@ -149,9 +150,10 @@ def build() -> Stage:
     root = f"{data}/images/{IMAGE}/rootfs"
     copy_image(source, root)
     place, secret = f"{data}/host", secrets.token_hex(12)
-    for name in ("disk", "work"):
+    for name in ("disk", "work", "shared"):
         os.makedirs(f"{place}/{name}")
     files.write(f"{place}/secret", f"{secret}\n")
+    files.write(f"{place}/shared/roots", "what root has written\n", 0o644)
     syscalls.mount("cl-disk", f"{place}/disk", "tmpfs", 0, "size=64k")
     files.write(f"{place}/disk/data", "what the host keeps\n")
     uts.set_hostname(HOSTNAME)
@@ -213,7 +215,8 @@ def attack_plain(attack: attacks.Attack, stage: Stage) -> Said:
 
 def attack_boxed(attack: attacks.Attack, stage: Stage, package: str, skipped: tuple[str, ...]) -> Said:
     """Run an attack from a container of the stage. Errors: ContainLabError where the container does not start."""
-    said = run(attack, stage, python("box", package, ",".join(skipped)), os.environ.get("PATH", os.defpath))
+    command = python("box", attack.name, package, ",".join(skipped))
+    said = run(attack, stage, command, os.environ.get("PATH", os.defpath))
     if STARTED not in said.out:
         why = last_line(said.err) or f"exit code {said.code}"
         raise ContainLabError(f"attack {attack.name}: the container did not start: {why}",
@@ -233,11 +236,11 @@ def run(attack: attacks.Attack, stage: Stage, command: list[str], path: str) -> 
     return Said(done.returncode, done.stdout, done.stderr)
 
 
-def box(package: str, skipped: str, command: str) -> NoReturn:
-    """Run a shell command in a container, as `contain-lab run` does, with the stage for its host."""
+def box(attack: str, package: str, skipped: str, command: str) -> NoReturn:
+    """Run a shell command in an attack's container, with the stage for its host."""
     code = 1
     try:
-        plan = engine.prepare(IMAGE, ["sh", "-c", command])
+        plan = plan_of(attacks.find(attack), ["sh", "-c", command])
         if package:
             steps.use(package, engine.rooms(plan))
         for step in filter(None, skipped.split(",")):
@@ -247,3 +250,18 @@ def box(package: str, skipped: str, command: str) -> NoReturn:
         with contextlib.suppress(OSError):
             os.write(2, f"{explain(error)[0]}\n".encode())
     os._exit(code)
+
+
+def plan_of(attack: attacks.Attack, command: list[str]) -> Plan:
+    """The container of an attack: that of `contain-lab run`; for one that is mapped, with a user namespace.
+
+    Such a container has no layer, for its root could not write into one that root has made.
+    """
+    plan = engine.prepare(IMAGE, command)
+    if not attack.mapped:
+        return plan
+    linux, ids = plan.config["linux"], [{"containerID": 0, "hostID": 100_000, "size": 65_536}]
+    linux |= {"namespaces": [*linux["namespaces"], {"type": "user"}], "uidMappings": ids, "gidMappings": ids}
+    plan.config["mounts"].append({"destination": "/home", "type": "bind", "options": ["rbind"],
+                                  "source": f"{files.data_dir()}/host/shared"})
+    return Plan(spec.validate(plan.config), image.find(IMAGE).rootfs, plan.folder, waits=False)
