@@ -20,6 +20,8 @@ VERSION = "1.2.0"
 NAMESPACES = ("pid", "network", "ipc", "uts", "mount", "cgroup", "user", "time")
 DEFAULT_NAMESPACES = NAMESPACES[:6]
 
+HOOKS = ("prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop")
+
 # The types of what is read: a type, [of all], {name: of it}, or (str, of all values of a map).
 NAMED_CAPABILITIES = {name: [str] for name in ("bounding", "effective", "permitted", "inheritable", "ambient")}
 MAPPING = {"containerID": int, "hostID": int, "size": int}
@@ -35,7 +37,7 @@ TYPES: "Config" = {
     },
     "mounts": [{"destination": str, "type": str, "source": str, "options": [str],
                 "uidMappings": [MAPPING], "gidMappings": [MAPPING]}],
-    "hooks": (str, list),
+    "hooks": {place: [{"path": str, "args": [str], "env": [str], "timeout": int}] for place in HOOKS},
     "linux": {
         "namespaces": [{"type": str, "path": str}], "cgroupsPath": str, "sysctl": (str, str),
         "devices": [{"path": str, "type": str, "major": int, "minor": int, "fileMode": int, "uid": int, "gid": int}],
@@ -82,8 +84,6 @@ def validate(config: "Config") -> "Config":
     for path in REFUSED:
         if part(config, path):
             raise Unsupported(f"{path}: this runtime does not do it", "leave it out of config.json")
-    if any((config.get("hooks") or {}).values()):
-        raise Unsupported("hooks: this runtime runs none", "leave them out of config.json")
     _check_process(config)
     if not part(config, "root.path"):
         raise InvalidConfig("root.path: missing", "it names the root file system, relative to the bundle")
@@ -91,6 +91,7 @@ def validate(config: "Config") -> "Config":
     _check_devices(config)
     _check_mounts(config)
     _check_namespaces(config)
+    _check_hooks(config.get("hooks") or {})
     return config
 
 
@@ -185,6 +186,16 @@ def _check_devices(config: "Config") -> None:
         _check_complete(device, ("path", "type"), where)
         if device["type"] not in ("c", "u", "b", "p"):
             raise InvalidConfig(f"{where}.type: {device['type']!r} is none of c, u, b and p")
+
+
+def _check_hooks(hooks: "Config") -> None:
+    for place in HOOKS:
+        for number, hook in enumerate(hooks.get(place) or []):
+            where = f"hooks.{place}[{number}]"
+            if not (hook.get("path") or "").startswith("/"):
+                raise InvalidConfig(f"{where}.path: {hook.get('path') or ''!r} is not an absolute path")
+            if hook.get("timeout") is not None and hook["timeout"] <= 0:
+                raise InvalidConfig(f"{where}.timeout: {hook['timeout']} is not more than 0 seconds")
 
 
 def _check_complete(entry: "Config", names: "tuple[str, ...]", where: str) -> None:

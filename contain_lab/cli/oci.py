@@ -139,6 +139,7 @@ def dispatch(options: "Given", words: list[str]) -> int:
                          " are due", f"{NAME} --help")
     if "--systemd-cgroup" in options:
         raise ContainLabError("--systemd-cgroup: this runtime talks to no systemd", "use the cgroupfs manager")
+    given.update({name: options[name] for name in ("--log", "--log-format") if name in options})
     os.umask(0o022)
     place = __import__(f"contain_lab.cli.{ELSEWHERE[command]}", fromlist=["_"]) if command in ELSEWHERE else None
     function = getattr(place, f"do_{command}") if place else globals()[f"do_{command}"]
@@ -171,12 +172,13 @@ def do_run(root: str, given: "Given", name: str) -> int:
 
     if "--detach" in given or "--console-socket" in given:
         do_create(root, given, name)
-        verbs.start(root, name)
+        do_start(root, given, name)
         return 0
     refuse_descriptors(given)
     bundle = os.path.abspath(last(given, "--bundle", "."))
     config = verbs.load(bundle)
     plan = Plan(config, spec.root_path(config, bundle), f"{root}/{state.check_id(name)}", waits=False)
+    plan.bundle = bundle
     front = attach.Foreground(bool(config["process"].get("terminal")))
 
     def serve(loop: "Loop", child: "Child") -> int:
@@ -184,14 +186,17 @@ def do_run(root: str, given: "Given", name: str) -> int:
             files.write(last(given, "--pid-file"), str(child.pid), 0o644)
         return front.serve(loop, child)
 
-    return verbs.run(plan, serve, front.socket, front.loop, bundle)
+    try:
+        return verbs.run(plan, serve, front.socket, front.loop)
+    finally:
+        warn(plan.warnings, given)
 
 
 def do_start(root: str, given: "Given", name: str) -> None:
     """start: let the user's program begin."""
     from contain_lab.container import verbs
 
-    verbs.start(root, name)
+    warn(verbs.start(root, name), given)
 
 
 def do_state(root: str, given: "Given", name: str) -> None:
@@ -213,7 +218,7 @@ def do_delete(root: str, given: "Given", name: str) -> None:
     """delete: remove what is left of it."""
     from contain_lab.container import verbs
 
-    verbs.delete(root, name, "--force" in given)
+    warn(verbs.delete(root, name, "--force" in given), given)
 
 
 def signal_number(word: str) -> int:
@@ -235,12 +240,24 @@ def report(error: BaseException, options: "Given") -> None:
     """Say an error on stderr, and in the file of --log as the caller wants it."""
     message, hint = explain(error)
     print(f"{NAME}: {message}" + (f"\nhint: {hint}" if hint else ""), file=sys.stderr)
+    write_log("error", message, options)
+
+
+def warn(lines: list[str], options: "Given") -> None:
+    """Say what went wrong and changes nothing, in the same places."""
+    for line in lines:
+        print(f"{NAME}: warning: {line}", file=sys.stderr)
+        write_log("warning", line, options)
+
+
+def write_log(level: str, message: str, options: "Given") -> None:
+    """A line in the file of --log, where one was asked for."""
     if last(options, "--log"):
         from contain_lab import files
 
-        line = {"level": "error", "msg": message, "time": _time()}
+        line = {"level": level, "msg": message, "time": _time()}
         said = files.dump_json(line) if last(options, "--log-format") == "json" else (
-            f'time="{line["time"]}" level=error msg="{message}"')
+            f'time="{line["time"]}" level={level} msg="{message}"')
         with open(last(options, "--log"), "a", encoding="utf-8") as log:
             log.write(f"{said}\n")
 

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from contain_lab.cli.oci import Given
 
 COLUMNS = ("ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER")
-PLACES = ("prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop")
 
 
 def do_list(root: str, given: "Given") -> None:
@@ -109,7 +108,7 @@ def do_features(root: str, given: "Given") -> None:
 def features() -> "dict[str, Any]":
     """The object that features.md describes."""
     return {
-        "ociVersionMin": "1.0.0", "ociVersionMax": spec.VERSION, "hooks": list(PLACES),
+        "ociVersionMin": "1.0.0", "ociVersionMax": spec.VERSION, "hooks": list(spec.HOOKS),
         "mountOptions": sorted(options.known()),
         "linux": {
             "namespaces": sorted(spec.NAMESPACES), "capabilities": list(capabilities.BITS),

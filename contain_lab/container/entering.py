@@ -9,9 +9,12 @@ where a start makes new ones. Invariants:
 """
 
 import os
+import sys
+import time
+from _signal import SIGKILL
 
 from contain_lab import cgroups, files, namespaces, spec
-from contain_lab.container import console, plan, process, processes, state
+from contain_lab.container import console, hooks, plan, process, processes, state
 from contain_lab.container.launch import Loop, go_on, launch
 from contain_lab.container.plan import CONSOLE, PARENT, Plan
 from contain_lab.errors import ContainLabError, WrongState
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from contain_lab.steps import Row
 
     Serve = Callable[[Loop, Child], int]
+    Hook = tuple[str, tuple[str, ...], tuple[str, ...], int, int]  # path, arguments, environment, input, output
 
 # The user namespace comes first for who has no privileges without it, and else after those that may be the host's.
 ORDER = ("uts", "ipc", "network", "cgroup", "time", "pid")
@@ -41,14 +45,14 @@ class Entry(Plan):
     """
 
     def __init__(self, kept: "State", config: "Config", kinds: "tuple[str, ...]", detached: bool = False,
-                 privileged: bool = True) -> None:
+                 privileged: bool = True, hook: "Hook | None" = None) -> None:
         self.config, self.folder, self.waits, self.kinds = config, "", False, dict.fromkeys(kinds, "")
-        self.before, self.outside = [], []
+        self.before, self.outside, self.warnings = [], [], []
         self.between = list(between_rows(kept["pid"], config, kinds, privileged))
         self.clone = (pid, "clone_into_namespaces", ((),))
         self.beside = [(cgroups, "add_process", (controller, name, PID)) for controller, name in groups_of(kept)]
         self.alone = list(alone_rows(kinds))
-        self.inside = list(inside_rows(kept["pid"], self, detached))
+        self.inside = list(inside_rows(kept["pid"], self, detached, hook))
 
 
 def between_rows(first: int, config: "Config", kinds: "tuple[str, ...]", privileged: bool) -> "Iterator[Row]":
@@ -74,7 +78,7 @@ def alone_rows(kinds: "tuple[str, ...]") -> "Iterator[Row]":
         yield pid, "die_with_parent", (PARENT,)  # a change of user has cleared it
 
 
-def inside_rows(first: int, entry: Entry, detached: bool) -> "Iterator[Row]":
+def inside_rows(first: int, entry: Entry, detached: bool, hook: "Hook | None") -> "Iterator[Row]":
     """From the mount namespace, which comes last, for the host's /proc is gone with it, to execve."""
     if "mount" in entry.kinds:
         yield join_row(first, "mount")
@@ -85,7 +89,13 @@ def inside_rows(first: int, entry: Entry, detached: bool) -> "Iterator[Row]":
     yield from rows
     if detached:
         yield pid, "outlive_parent", ()
-    yield execute
+    yield (sys.modules[__name__], "execute_hook", hook) if hook else execute
+
+
+def execute_hook(path: str, args: tuple[str, ...], env: tuple[str, ...], given: int, said: int) -> None:
+    """Become the program of a hook of the container, whose input and output are files of the runtime in memory."""
+    hooks.take_streams(given, said)
+    process.become(path, args, env)
 
 
 def groups_of(kept: "State") -> "Iterator[tuple[str, str]]":
@@ -141,11 +151,31 @@ def run_detached(root: str, name: str, config: "Config", pid_file: str = "", ter
     return child.pid
 
 
-def _enter(root: str, name: str, config: "Config", loop: Loop, terminal: int, detached: bool = False) -> "Child":
+def run_hook_inside(root: str, kept: "State", hook: "Hook", timeout: int) -> None:
+    """Run a hook in a container as its process will run, with another program. Errors: ContainLabError."""
+    loop, (path, _, env, *_) = Loop(), hook
+    asked = {**kept["process"], "args": [path], "env": env, "terminal": False}
+    child = _enter(root, kept["id"], {"process": asked, "linux": {"seccomp": kept["seccomp"]}}, loop, -1, hook=hook)
+    ended: list[bool] = []
+    loop.add(child.pidfd, lambda: ended.append(True))
+    go_on(child)
+    until = time.monotonic() + timeout if timeout else None
+    while not ended and loop.turn(None if until is None else max(until - time.monotonic(), 0)):
+        continue
+    if not ended:
+        os.kill(child.pid, SIGKILL)
+    status = os.waitpid(child.pid, 0)[1]
+    if child.failure:
+        raise child.failure
+    hooks.judge(status, timeout, bool(ended))
+
+
+def _enter(root: str, name: str, config: "Config", loop: Loop, terminal: int, detached: bool = False,
+           hook: "Hook | None" = None) -> "Child":
     """Launch the process, up to "ready"."""
     kept = check_runs(root, name)
     try:
-        entry = Entry(kept, config, foreign_kinds(kept["pid"]), detached, os.geteuid() == 0)
+        entry = Entry(kept, config, foreign_kinds(kept["pid"]), detached, os.geteuid() == 0, hook)
         child = launch(entry, [], loop, terminal)
     except (ContainLabError, OSError):
         check_runs(root, name)  # if it has ended meanwhile, that is what is to be said

@@ -42,7 +42,7 @@ class Child:
         self.step = ""  # a student's step that has begun
         self.last = ""  # the one that began last
         self.failure: ContainLabError | None = None
-        self.apart = self.ready = self.waiting = False
+        self.apart = self.mounted = self.ready = self.waiting = False
         self.silent = False  # nothing more will be heard of it
         self.ended = False  # and its exit status was taken
 
@@ -111,6 +111,10 @@ def launch(plan: "Plan", done: "list[Row]", loop: Loop, terminal: int = -1, held
     loop.add(up, lambda: hear_child(child, loop))
     try:
         beside(plan, done, child, loop)
+        if plan.hooked:
+            wait_until(lambda: child.mounted, child, loop)
+            run_here(plan.hooked, done, state_for_hooks(plan, child.pid))
+            os.write(child.down, b"h")
         wait_until(lambda: child.ready, child, loop)
     except BaseException:
         child.kill()
@@ -118,6 +122,16 @@ def launch(plan: "Plan", done: "list[Row]", loop: Loop, terminal: int = -1, held
     if not held:
         go_on(child)
     return child
+
+
+def state_for_hooks(plan: "Plan", pid: int = 0) -> "dict[Any, Any]":
+    """What STATE stands for while a container is made; {} without hooks. pid: on the host, 0 for our own."""
+    if not any((plan.config.get("hooks") or {}).values()):
+        return {}
+    from contain_lab.container import hooks
+
+    pid = pid or int(os.readlink("/proc/self"))  # in the host's /proc, whatever getpid() says
+    return {hooks.STATE: hooks.describe(plan.config, os.path.basename(plan.folder), plan.bundle, "creating", pid)}
 
 
 def reserve(plan: "Plan", done: "list[Row]") -> None:
@@ -269,8 +283,8 @@ def hear_child(child: Child, loop: Loop) -> None:
         child.silent = True
     elif message[0] == "failed":
         child.failure = failure(*message[1:])
-    elif message[0] == "apart":
-        child.apart = True
+    elif message[0] in ("apart", "mounted"):
+        child.apart, child.mounted = True, message[0] == "mounted"
     elif message[0] in ("ready", "waiting"):
         child.ready, child.waiting = True, message[0] == "waiting"
     else:
@@ -318,6 +332,7 @@ def run_child(plan: "Plan", tell: int, hear: int, values: "dict[Any, Any]") -> N
     """Run the child's rows. It never returns: at its end stands execve, or _exit."""
     try:
         announce = (lambda what, step: send(tell, (what, step))) if steps.theirs else None
+        values.update(state_for_hooks(plan))
         if (plan.mapped or plan.between) and os.read(hear, 1) != b"m":
             os._exit(1)
         steps.run(plan.alone, [], values, announce)
@@ -328,7 +343,13 @@ def run_child(plan: "Plan", tell: int, hear: int, values: "dict[Any, Any]") -> N
         syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)  # nobody in there may look into this process (CVE-2016-9962)
         values[GROUPS] = cgroups.own_groups()
         last = 2 if plan.waits else 1
-        steps.run(plan.inside[:-last], [], values, announce)
+        pivot = plan.until_pivot() if plan.hooked else 0
+        steps.run(plan.inside[:pivot], [], values, announce)
+        if plan.hooked:
+            send(tell, ("mounted",))
+            if os.read(hear, 1) != b"h":
+                os._exit(1)
+        steps.run(plan.inside[pivot:-last], [], values, announce)
         check_alone()
         send(tell, ("ready",))
         if os.read(hear, 1) != b"k":

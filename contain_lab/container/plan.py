@@ -33,16 +33,22 @@ class Plan:
     makes the child, and ends; clone: the one that makes it; mapped: the parent's, while the child waits to be mapped;
     beside: the parent's, while the child does `alone`; alone: the child's, before it is in its groups; outside:
     the parent's, when the child has its namespaces and can still be looked into; inside: the child's, up to execve.
-    netns: a path, where its network namespace gets a name. init: whether process 1 is an init, and the user's
-    program its child.
+    hooked: the parent's, when the child has mounted all and stands before the pivot. waits: whether the program waits
+    to be started, and if so outlives us. netns: a path, where its network namespace gets a name. init: whether
+    process 1 is an init, and the user's program its child.
     """
 
     between: "list[Row]" = []
     mapped: "list[Row]" = []
+    hooked: "list[Row]" = []
+    outlives, init, bundle = False, False, ""
 
     def __init__(self, config: "Config", root: str, folder: str, overlay: "tuple[str, str] | None" = None,
                  waits: bool = True, netns: str = "", init: bool = False) -> None:
-        self.config, self.root, self.folder, self.overlay, self.waits = config, root, folder, overlay, waits
+        self.config, self.root, self.folder, self.overlay, self.outlives = config, root, folder, overlay, waits
+        self.warnings: list[str] = []
+        late = config.get("hooks") or {}
+        self.waits = waits or bool(late.get("startContainer") or late.get("poststart"))
         self.init = init
         self.kinds = {entry["type"]: entry.get("path") or "" for entry in spec.part(config, "linux.namespaces") or []}
         self.before = list(before_rows(self))
@@ -53,13 +59,19 @@ class Plan:
         self.mapped = list(mapped_rows(config, self.kinds))
         self.beside = [*filesystem.forgotten_rows(config), *group_rows(config, folder, self.bound)]
         self.alone = list(alone_rows(self))
+        self.hooked = list(hook_rows(config, "prestart", "createRuntime"))
         self.inside = list(inside_rows(self))
         self.outside = [(net, "name_namespace", (PID, netns), (net, "forget_namespace", (netns,)))] if netns else []
 
     def rows(self) -> "list[Row]":
         """All of them, in order."""
+        at = self.until_pivot()
         return [*self.before, *self.between, self.clone, *self.mapped, *self.beside, *self.alone, *self.outside,
-                *self.inside]
+                *self.inside[:at], *self.hooked, *self.inside[at:]]
+
+    def until_pivot(self) -> int:
+        """How many rows of `inside` come before the hooks and the pivot."""
+        return next((at for at, row in enumerate(self.inside) if row[1] in ("run_hook", "pivot_into_rootfs")), 0)
 
     def program(self) -> bytes:
         """What FILTER stands for: the filter of system calls, compiled or from the folder where they are kept."""
@@ -176,7 +188,8 @@ def inside_rows(plan: Plan) -> "Iterator[Row]":
     """From the limits to execve."""
     if "user" not in plan.kinds:
         yield from limit_rows(plan.config)
-    yield from filesystem.rootfs_rows(plan.config, plan.root, plan.overlay, plan.bound)
+    *mounted, pivot = filesystem.rootfs_rows(plan.config, plan.root, plan.overlay, plan.bound)
+    yield from (*mounted, *hook_rows(plan.config, "createContainer"), pivot)
     yield from kernel_rows(plan)
     yield from privilege_rows(plan.config, plan.init)
     yield from last_rows(plan)
@@ -189,6 +202,14 @@ def limit_rows(config: "Config", outside: bool = False) -> "Iterator[Row]":
         yield process, limit, (*who, each["type"], each["soft"], each["hard"])
     if spec.part(config, "process.oomScoreAdj") is not None:
         yield process, score, (*who, config["process"]["oomScoreAdj"])
+
+
+def hook_rows(config: "Config", *places: str) -> "Iterator[Row]":
+    """The hooks of these places, in order."""
+    if any((config.get("hooks") or {}).get(place) for place in places):
+        from contain_lab.container import hooks  # few configs have any
+
+        yield from hooks.rows(config, *places)
 
 
 def kernel_rows(plan: Plan) -> "Iterator[Row]":
@@ -255,8 +276,10 @@ def last_rows(plan: Plan) -> "Iterator[Row]":
     yield process, "find_program", (args[0], path)
     yield process, "close_descriptors", (3,)
     yield from filter_rows(plan.config, plan.init, last=True)
-    if plan.waits:
+    if plan.outlives:
         yield pid, "outlive_parent", ()
+    elif plan.waits:
+        yield pid, "die_with_parent", (PARENT,)
     yield process, "execute_under_init" if plan.init else "execute", (args, env, path, FIFO, LOCK)
 
 

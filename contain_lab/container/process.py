@@ -116,7 +116,12 @@ def _split_off_init() -> None:
 
 def _become(with_init: bool, args: tuple[str, ...], env: tuple[str, ...], path: str, start: int, lock: int) -> None:
     """What execute and execute_under_init have in common."""
-    program = _find(args[0], path)
+    become(_find(args[0], path), args, env, start, lock, with_init)
+
+
+def become(program: str, args: tuple[str, ...], env: tuple[str, ...], start: int = -1, lock: int = -1,
+           with_init: bool = False) -> None:
+    """Become a program by way of the trampoline; start and lock: what it waits for, and lets go then."""
     for number in (SIGPIPE, SIGXFSZ):  # Python ignores them, and what is ignored stays so after execve
         signal(number, SIG_DFL)
     waiting = trampoline.held[with_init] or trampoline.open_sealed(with_init)

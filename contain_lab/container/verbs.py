@@ -47,6 +47,7 @@ def create(root: str, name: str, config: "Config", bundle: str, pid_file: str = 
 
     terminal = open_socket(config, console_socket)
     plan = Plan(config, spec.root_path(config, bundle), f"{root}/{state.check_id(name)}")
+    plan.bundle = os.path.abspath(bundle)
     done: list[Row] = []
     try:
         loop = Loop()
@@ -62,9 +63,25 @@ def create(root: str, name: str, config: "Config", bundle: str, pid_file: str = 
             child.kill()
             raise
     except BaseException:
-        undo(name, done)
-        forget(plan.folder)
+        clear_up(plan, done)
         raise
+
+
+def clear_up(plan: "Plan", done: "list[Row]") -> "list[str]":
+    """Undo what a plan has made, and run its last hooks; what went wrong with these, a line each."""
+    name, made = os.path.basename(plan.folder), bool(done)
+    undo(name, done)
+    forget(plan.folder)
+    return run_late(describe(name, 0, plan.config, plan.bundle, []), "poststop", "stopped") if made else []
+
+
+def run_late(kept: "dict[str, Any]", place: str, status: str) -> "list[str]":
+    """Run the hooks of poststart or poststop; what went wrong with them, a line each."""
+    if "hooks" not in kept:
+        return []
+    from contain_lab.container import hooks
+
+    return hooks.run_late(kept, place, status)
 
 
 def open_socket(config: "Config", console_socket: str) -> int:
@@ -90,23 +107,46 @@ def describe(name: str, pid: int, config: "Config", bundle: str, done: "list[Row
         "ociVersion": config["ociVersion"], "id": name, "pid": pid, "started": state.start_time(pid),
         "bundle": os.path.abspath(bundle), "annotations": config.get("annotations") or {},
         "shared": not any(each["type"] == "pid" and not each.get("path") for each in config["linux"]["namespaces"]),
-        "undo": [[room.__name__, step, list(args)] for room, step, args, *_ in done],
+        "undo": [[room.__name__, step, list(args)] for room, step, args, *_ in done], **kept_of_hooks(config),
     }
 
 
-def start(root: str, name: str) -> None:
-    """Let the user's program begin. Errors: NotFound, WrongState."""
+def kept_of_hooks(config: "Config") -> "dict[str, Any]":
+    """What later verbs need of the hooks: them, and the process as which those of the container run."""
+    if not any((config.get("hooks") or {}).values()):
+        return {}
+    return {"hooks": config["hooks"], "process": config["process"], "seccomp": config["linux"].get("seccomp")}
+
+
+def start(root: str, name: str) -> "list[str]":
+    """Let the user's program begin; what went wrong with poststart hooks, a line each. Errors: NotFound, WrongState."""
     kept = state.read_state(root, name)
     now = state.status(root, kept)
     if now != "created":
         raise WrongState(f"container {name}: it is {now}, and only a created one can be started")
     state.remove_planned(f"{root}/{name}")
-    fifo = os.open(f"{root}/{name}/start", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    os.write(fifo, b"s")
-    os.close(fifo)
+    try:
+        begin(root, kept)
+    except ContainLabError:
+        delete(root, name, force=True)  # as runtime.md has it: a hook that fails ends the container
+        raise
     handle = files.lock(f"{root}/{name}/lock", wait=True, shared=True)  # it is free once execve has closed it
     if handle is not None:
         os.close(handle)
+    return run_late(kept, "poststart", "running")
+
+
+def begin(root: str, kept: "dict[str, Any]") -> None:
+    """Run the hooks that come before the program, then let it begin."""
+    if "hooks" in kept:
+        from contain_lab.container import hooks
+
+        hooks.run_inside(root, kept)
+    fifo = os.open(f"{root}/{kept['id']}/start", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    os.write(fifo, b"s")
+    if "hooks" in kept:
+        hooks.wait_until_begun(fifo)
+    os.close(fifo)
 
 
 def get_state(root: str, name: str) -> "dict[str, Any]":
@@ -155,19 +195,22 @@ def _signal(kept: "dict[str, Any]", number: int) -> None:
         os.close(pidfd)
 
 
-def delete(root: str, name: str, force: bool = False) -> None:
-    """Remove what is left of a container. force: end it first; and one that does not exist is no error."""
+def delete(root: str, name: str, force: bool = False) -> "list[str]":
+    """Remove what is left of a container; what went wrong with its last hooks, a line each.
+
+    force: end it first; and one that does not exist is no error.
+    """
     if state.check_id(name) in sweep(root, only=name)[0]:
-        return
+        return []
     try:
         kept = state.read_state(root, name)
     except NotFound:
         if not force:
             raise
-        return
+        return []
     if kept.get("attended"):
         delete_attended(root, kept, force)
-        return
+        return []
     if state.status(root, kept) != "stopped":
         if not force and state.status(root, kept) == "running":
             raise WrongState(f"container {name}: it is running", "kill it first, or delete --force")
@@ -177,6 +220,7 @@ def delete(root: str, name: str, force: bool = False) -> None:
 
         processes.send(kept, SIGKILL, stopped=True)
     undo_kept(name, kept["undo"])
+    return run_late(kept, "poststop", "stopped")
 
 
 def delete_attended(root: str, kept: "dict[str, Any]", force: bool) -> None:
@@ -239,24 +283,28 @@ def undo(name: str, rows: "list[Row]", tries: int = 100) -> None:
 
 # ---- run: create, start, wait and delete in one
 
-def run(plan: "Plan", serve: "Callable[[Loop, Child], int]", terminal: int = -1, loop: "Loop | None" = None,
-        bundle: str = "") -> int:
+def run(plan: "Plan", serve: "Callable[[Loop, Child], int]", terminal: int = -1, loop: "Loop | None" = None) -> int:
     """Run a container in the foreground, and leave nothing of it; its exit code, 128 and the signal where one ended it.
 
     serve: lets the child `go_on`, turns the loop until it has ended, and returns its wait status; it passes signals
-    and terminal on. Its state is kept as long as it runs, so that the other verbs find it.
+    and terminal on. Its state is kept as long as it runs, so that the other verbs find it. What went wrong with its
+    last hooks is added to plan.warnings.
     """
-    from contain_lab.container.launch import Loop, launch
+    from contain_lab.container.launch import Loop, launch, release
 
     done: list[Row] = []
     loop = loop or Loop()
     try:
         child = launch(plan, done, loop, terminal)
         try:
-            name = os.path.basename(plan.folder)
-            kept = describe(name, child.pid, plan.config, bundle or plan.folder, done)
+            root, name = os.path.split(plan.folder)
+            kept = describe(name, child.pid, plan.config, plan.bundle or plan.folder, done)
             if os.path.isdir(plan.folder):  # a missing step may have taken the file system away
                 state.write_state(plan.folder, {**kept, "attended": True})
+            if plan.waits:
+                release(child, loop)
+                begin(root, kept)
+                plan.warnings += run_late(kept, "poststart", "running")
             code = os.waitstatus_to_exitcode(serve(loop, child))
         except BaseException:
             child.kill()
@@ -265,8 +313,7 @@ def run(plan: "Plan", serve: "Callable[[Loop, Child], int]", terminal: int = -1,
             raise child.failure
         return 128 - code if code < 0 else code
     finally:
-        undo(os.path.basename(plan.folder), done)
-        forget(plan.folder)
+        plan.warnings += clear_up(plan, done)
 
 
 def sweep(root: str, only: str = "", tries: int = 100) -> tuple[list[str], list[str]]:
@@ -280,9 +327,11 @@ def sweep(root: str, only: str = "", tries: int = 100) -> tuple[list[str], list[
         if lock is None:
             continue
         try:
-            if os.path.exists(f"{root}/{name}/state.json"):
-                end(state.read_state(root, name))
+            kept = state.read_state(root, name) if os.path.exists(f"{root}/{name}/state.json") else {}
+            if kept:
+                end(kept)
             undo_kept(name, state.planned(f"{root}/{name}"), tries)
+            run_late(kept, "poststop", "stopped")
             removed.append(name)
         except (ContainLabError, OSError) as error:
             failed.append(explain(error)[0])

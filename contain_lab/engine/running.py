@@ -49,6 +49,7 @@ def attend(plan: Plan, interactive: bool, record: "records.Record") -> int:
         records.begin(record, child.pid)
         return front.serve(loop, child)
 
+    plan.bundle = os.path.dirname(records.config_path(record))
     try:
         return verbs.run(plan, serve, front.socket, front.loop)
     finally:

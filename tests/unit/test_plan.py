@@ -103,6 +103,7 @@ def full(config: Config) -> Config:
     config["root"]["readonly"] = True
     config["linux"].update(sysctl={"kernel.msgmax": "8192"}, resources={"pids": {"limit": 3}}, cgroupsPath="/a/b")
     config["mounts"].append({"destination": "/sys/fs/cgroup", "type": "cgroup", "options": ["ro"]})
+    config["hooks"] = {place: [{"path": f"/{place}"}] for place in spec.HOOKS}
     return config
 
 
@@ -128,6 +129,22 @@ ORDER = [  # the first comes before the second, and why
     ("process.find_program", "process.close_descriptors", "nothing is opened after that"),
     ("process.close_descriptors", "process.execute", "it closes at execve"),
 ]
+
+
+def test_hooks_come_between_mounts_and_pivot_and_those_of_later_verbs_do_not(config):
+    found = [(row[1], row[2][0] if row[2] else "") for row in plan_of(full(config)).rows()]
+    at = found.index(("run_hook", "prestart"))
+    assert found[at - 1][0] == "link_standard_streams"
+    assert found[at:at + 3] == [("run_hook", place) for place in ("prestart", "createRuntime", "createContainer")]
+    assert found[at + 3][0] == "pivot_into_rootfs"
+    assert [name for name, _ in found].count("run_hook") == 3
+
+
+def test_a_run_with_hooks_at_its_start_waits_for_them_and_dies_with_its_parent(config):
+    assert not plan_of(config, waits=False).waits
+    plan = plan_of(full(config), waits=False)
+    assert plan.waits
+    assert [name for _, name, *_ in plan.inside[-2:]] == ["die_with_parent", "execute"]
 
 
 @pytest.mark.parametrize(("first", "second", "why"), ORDER)

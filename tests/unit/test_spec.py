@@ -112,6 +112,13 @@ def test_the_default_and_the_full_config_are_valid(config):
     ("process.rlimits.0.soft", None, "process.rlimits[0].soft: missing"),
     ("linux.seccomp.syscalls.0.args.0.value", "2",
      "linux.seccomp.syscalls[0].args[0].value: '2' where a whole number is due"),
+    ("hooks", [], "hooks: [] where an object is due"),
+    ("hooks", {"prestart": [{"args": ["x"]}]}, "hooks.prestart[0].path: '' is not an absolute path"),
+    ("hooks", {"poststop": [{"path": "x"}]}, "hooks.poststop[0].path: 'x' is not an absolute path"),
+    ("hooks", {"createRuntime": [{"path": "/x", "env": "A=1"}]},
+     "hooks.createRuntime[0].env: 'A=1' where a list is due"),
+    ("hooks", {"createRuntime": [{"path": "/x", "timeout": 0}]},
+     "hooks.createRuntime[0].timeout: 0 is not more than 0 seconds"),
     ("process.rlimits.0.hard", -1, "process.rlimits[0].hard: -1 is not between 0 and 2^64-1"),
 ])
 def test_what_is_wrong_is_named_with_its_place(config, path, value, message):
@@ -135,7 +142,6 @@ def test_what_is_empty_asks_for_nothing(config, path):
 
 
 @pytest.mark.parametrize(("path", "value", "message"), [
-    ("hooks", {"prestart": [{"path": "/bin/true"}]}, "hooks: this runtime runs none"),
     ("mounts.0.options", ["idmap"], "mounts[0]: this runtime maps the ids of bind mounts alone"),
 ])
 def test_other_things_that_are_not_done_are_refused_too(config, path, value, message):
