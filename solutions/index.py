@@ -26,35 +26,15 @@
 # %% [markdown] id="labs"
 # ## The labs
 #
-# | lab | you add | time | level |
-# |---|---|---|---|
-# | [00 A container is a process](00_process.ipynb) | nothing yet: fork, execve, a first container from both sides, its trace | 25 min | easy |
-# | [01 UTS: a name of its own](01_uts.ipynb) | `set_hostname`, `unshare_uts`, `join_namespace` | 35 min | easy to moderate, one hard exercise at the end |
-# | [02 IPC: queues and memory of its own](02_ipc.ipynb) | `unshare_ipc`, `set_sysctl` | 30 min | easy to moderate, one hard exercise at the end |
-# | [04 Root: a file system of its own](04_root.ipynb) | `bind_rootfs`, `pivot_into_rootfs` | 40 min | moderate, one hard exercise at the end |
-# | [05 Mounts: what is where, and who hears of it](05_mounts.ipynb) | `set_propagation`, `mount_proc`, `make_path_readonly` | 45 min | easy to moderate, one hard exercise at the end |
-# | [06 Network: from loopback to a cable](06_network.ipynb) | `unshare_net`, `bring_loopback_up`, `name_namespace`; a cable between two containers | 45 min | easy to moderate, one hard exercise at the end |
-# | [07 User: root inside, nobody outside](07_user.ipynb) | `write_id_maps`, `deny_setgroups`, `become_root`; containers without root, Podman on your runtime | 45 min | easy to moderate, one hard exercise at the end |
+# {labs}
+#
+# What a lab needs, `contain-lab doctor` calls by the same names, and says whether your machine has it.
 #
 # ## The way ahead
 #
 # These follow, in this order:
 #
-# | lab | you add |
-# |---|---|
-# | 03 PID | process 1: an init that reaps its children |
-# | 08 CPU and processes | control groups: how much, how many |
-# | 09 Memory and I/O | limits, and the kernel's verdicts |
-# | 10 Layers | overlay: one image, many containers |
-# | 11 Images | pulling from a registry |
-# | 12 Build | a small builder of Dockerfiles |
-# | 13 Bridge | containers that talk to each other |
-# | 14 Ports and names | NAT, published ports, DNS, bandwidth |
-# | 15 Volumes | data that outlives a container |
-# | 16 Container or virtual machine | an honest measurement |
-# | 17 Capabilities and seccomp | what root may still do, and lessons of real vulnerabilities |
-# | 18 Lifecycle and snapshots | create, start, stop, destroy, snapshot, restore |
-# | 19 Many containers | balancing, scaling, healing |
+# {ahead}
 
 # %% [markdown] id="fast-track"
 # ## The two-hour fast track

@@ -11,15 +11,17 @@ teaching version; no line of a solution stands in a lab; a build that is run twi
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from contain_lab import files
 from contain_lab.errors import NotFound
 from contain_lab.labkit.generator_build import read_answer
+from contain_lab.labkit.generator_index import exercises, fill
 from contain_lab.labkit.generator_notebook import make_cell, make_notebook, read_notebook, step_of, text_of
 from contain_lab.labkit.generator_outputs import execute, keep_outputs, take_outputs
-from contain_lab.labkit.generator_rules import refuse_gaps, refuse_leak, refuse_long, refuse_untold
+from contain_lab.labkit.generator_rules import refuse_gaps, refuse_leak, refuse_levels, refuse_long, refuse_untold
 from contain_lab.labkit.generator_source import read_source
 from contain_lab.labkit.table import LABS, Lab
 
@@ -37,7 +39,7 @@ def build(root: Path, labs: Sequence[Lab]) -> Iterator[str]:
         new = keep_outputs(solved, read_notebook(path))
         yield _write(path, text_of(solved)) + (f" (new outputs: {', '.join(new)})" if new else "")
     if (root / "solutions/index.py").exists():
-        yield _write(root / "labs/index.ipynb", text_of(index(root)))
+        yield _write(root / "labs/index.ipynb", text_of(index(root, labs)))
 
 
 def stale(root: Path, labs: Sequence[Lab]) -> list[str]:
@@ -49,7 +51,7 @@ def stale(root: Path, labs: Sequence[Lab]) -> list[str]:
         take_outputs(solved, read_notebook(path))
         due |= {root / "labs" / path.name: unsolved, path: solved}
     if (root / "solutions/index.py").exists():
-        due[root / "labs/index.ipynb"] = index(root)
+        due[root / "labs/index.ipynb"] = index(root, labs)
     found = [_name(path) for path, notebook in due.items() if not _holds(path, text_of(notebook))]
     return found + list(_without_source(root, {lab.stem for lab in (*LABS, *labs)}))
 
@@ -65,14 +67,17 @@ def notebooks(root: Path, lab: Lab) -> tuple[Any, Any]:
     refuse_untold(cells, list(answers.values()), _name(source))
     unsolved, solved = (make_notebook(lab.number, [make_cell(cell, lab, answers.get(cell.id), answered)
                                                    for cell in cells]) for answered in (False, True))
+    refuse_levels(lab, exercises(cells), _name(source))
     refuse_leak(unsolved, list(answers.values()), _name(source))
     refuse_long(unsolved, _name(source))
     return unsolved, solved
 
 
-def index(root: Path) -> Any:
-    """The notebook that leads to all labs: plain cells only."""
-    cells = read_source(root / "solutions/index.py")
+def index(root: Path, labs: Sequence[Lab]) -> Any:
+    """The notebook that leads to all labs: plain cells only, with the map of these labs in it."""
+    every = [*labs, *(lab for lab in LABS if lab not in labs and (root / f"solutions/{lab.stem}.py").exists())]
+    every.sort(key=lambda lab: lab.number)
+    cells = [replace(cell, text=fill(cell.text, root, every)) for cell in read_source(root / "solutions/index.py")]
     for cell in cells:
         if cell.build or cell.check:
             raise cell.refused("the index has no Build and no Check cells")

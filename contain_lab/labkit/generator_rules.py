@@ -7,6 +7,7 @@ from typing import Any
 
 from contain_lab.errors import ContainLabError
 from contain_lab.labkit.generator_build import Answer
+from contain_lab.labkit.generator_index import Exercise
 from contain_lab.labkit.generator_source import SourceCell
 from contain_lab.labkit.table import Lab
 
@@ -22,6 +23,17 @@ def refuse_gaps(lab: Lab, cells: list[SourceCell], source: str) -> None:
         if wrong := sorted({name for name in (*there, *due) if there.count(name) != due.count(name)}):
             raise ContainLabError(f"{source}: not exactly one {kind} cell for {', '.join(wrong)}",
                                   "contain_lab/labkit/table.py says what a lab has")
+
+
+def refuse_levels(lab: Lab, exercises: list[Exercise], source: str) -> None:
+    """The prose before a Build cell says the level and the minutes that the table has for its step."""
+    said = {each.name: (each.level, each.minutes) for each in exercises}
+    for step in lab.steps:
+        if (there := said.get(f"`{step.name}`")) != (step.level, step.minutes):
+            raise ContainLabError(f"{source}: before {step.name} the prose says {there or 'no level'}, the table "
+                                  f"{step.level}, {step.minutes}",
+                                  f"write *{step.level.capitalize()}, {step.minutes} minutes.* before its Build cell, "
+                                  "or mend contain_lab/labkit/table.py")
 
 
 def refuse_leak(notebook: Any, answers: list[Answer], source: str) -> None:

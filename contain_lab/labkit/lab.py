@@ -14,9 +14,9 @@ from pathlib import Path
 
 from contain_lab import engine, features
 from contain_lab.errors import NotFound
-from contain_lab.labkit import judge, leftovers, runtime_picture, standing, table
+from contain_lab.labkit import judge, leftovers, runtime_picture, standing, standing_picture, table
 from contain_lab.labkit.pictures import Picture
-from contain_lab.labkit.sentence import Refused, Sentence
+from contain_lab.labkit.sentence import Refused
 
 
 def begin(number: str) -> Picture:
@@ -36,19 +36,9 @@ def begin(number: str) -> Picture:
     return runtime_picture.draw(lab, plan_rows(), standing.read())
 
 
-def where_i_stand() -> Sentence:
+def where_i_stand() -> Picture:
     """All labs, a line each: how many steps are the student's, how many checks have passed."""
-    now = standing.read()
-    wide = max(len(lab.title) for lab in table.LABS)
-    lines = []
-    for lab in table.LABS:
-        mine = sum(step.name in now.steps for step in lab.steps)
-        passed = [check for check in lab.checks if check.id in now.passed]
-        points = sum(check.points for check in passed)
-        counted = (f"steps {mine} of {len(lab.steps)}, checks {len(passed)} of {len(lab.checks)}, "
-                   f"points {points} of {lab.points}")
-        lines.append(f"{lab.number} {lab.title:{wide}}  {counted if lab.steps else 'nothing to build'}")
-    return Sentence("\n".join(lines))
+    return standing_picture.draw(standing.read())
 
 
 def ready_commands() -> None:

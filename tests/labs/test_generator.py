@@ -39,6 +39,11 @@ SOURCE = '''\
 # %% [markdown] id="title"
 # # A lab
 # Its prose.
+#
+# ## Order
+# *Easy, 3 minutes.* Order them.
+# ## Build: a kind
+# *Moderate, 10 minutes.* Write it.
 
 # %% id="run-numbers" kind="Run"
 import os
@@ -159,7 +164,7 @@ def open_kind(kind: str) -> int:
 
 @pytest.mark.parametrize(("old", "new", "said"), [
     ('# %% [markdown] id="title"', "# %% [markdown]", "solutions/50_made_up.py:6: a cell without an id"),
-    ('id="break-it"', 'id="run-numbers"', "solutions/50_made_up.py:19: cell 'run-numbers': the id stands at"),
+    ('id="break-it"', 'id="run-numbers"', "solutions/50_made_up.py:24: cell 'run-numbers': the id stands at"),
     ('kind="Run"', 'kind="Rum"', "unknown kind 'Rum'"),
     ('kind="Run"', 'kin="Run"', "unknown metadata kin"),
     ('build="open_kind"', 'build="open_mind"', "lab 50_made_up has no step 'open_mind'"),
@@ -171,6 +176,9 @@ def open_kind(kind: str) -> int:
     ("# Its prose.", "# Write `number = KINDS[kind]` there.", "cell 'title' tells a line of open_kind"),
     ("6 * 7", "    number = KINDS[kind]", "cell 'run-numbers' tells a line of open_kind"),
     ("6 * 7", "6 * 7\n" * 14, "cell 'run-numbers' has 16 lines in the lab"),
+    ("*Moderate, 10 minutes.*", "*Hard, 5 minutes.*",
+     "before open_kind the prose says ('hard', 5), the table moderate, 10"),
+    ("*Moderate, 10 minutes.* Write it.", "", "before open_kind the prose says ('easy', 3)"),
     ('check="kind.open"\n', 'check="kind.open"\nprint(1)\n', "cell 'check-kind': a Check cell has no text"),
 ])
 def test_a_source_out_of_form_is_refused(lab: Lab, tmp_path: Path, old: str, new: str, said: str) -> None:
@@ -230,7 +238,7 @@ def test_a_global_name_that_nothing_binds_is_refused(lab: Lab, tmp_path: Path) -
 
 def test_a_second_build_writes_nothing_and_check_agrees(lab: Lab, tmp_path: Path) -> None:
     edit(tmp_path, "# # A lab", "# # A lab\n# [index](index.ipynb)")
-    (tmp_path / "solutions/index.py").write_text('# %% [markdown] id="map"\n# [50](50_made_up.ipynb)\n')
+    (tmp_path / "solutions/index.py").write_text('# %% [markdown] id="map"\n# {labs}\n#\n# {ahead}\n')
     assert generator.stale(tmp_path, [lab]) == ["labs/50_made_up.ipynb", "solutions/50_made_up.ipynb",
                                                 "labs/index.ipynb"]
     assert len([line for line in generator.build(tmp_path, [lab]) if ": written" in line]) == 3

@@ -84,10 +84,13 @@ def test_what_a_cell_may_show_otherwise_is_tagged_and_nothing_else_is(lab: Lab):
 
 
 def test_the_index_links_to_every_lab_that_there_is_with_its_minutes():
-    index = "\n".join(cell.text for cell in read_source(ROOT / "solutions/index.py"))
+    index = "\n".join(cell.source for cell in generator.index(ROOT, LABS).cells)
     rows = re.findall(r"\[(\d\d) ([^\]]+)\]\((\w+)\.ipynb\) \|.*?\| (\d+) min \|", index)
     assert rows == [(lab.number, lab.title, lab.stem, str(lab.minutes)) for lab in LABS]
     assert set(re.findall(r"\((\w+)\.ipynb\)", index)) == {lab.stem for lab in LABS}
+    assert all(f"`{step.name}` {step.level}, {step.minutes} min" in index for lab in LABS for step in lab.steps)
+    numbers = [f"{at:02}" for at in range(20)]
+    assert all(re.search(rf"^\| \[?{number} ", index, re.MULTILINE) for number in numbers)
 
 
 # ---- executed

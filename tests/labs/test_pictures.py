@@ -7,10 +7,10 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from contain_lab.labkit import namespace_table, pictures, runtime_picture
+from contain_lab.labkit import namespace_table, pictures, runtime_picture, standing_picture
 from contain_lab.labkit.sentence import Refused
 from contain_lab.labkit.standing import Standing, read
-from contain_lab.labkit.table import find_lab
+from contain_lab.labkit.table import LABS, find_lab
 
 SVG = "{http://www.w3.org/2000/svg}"
 LAB = find_lab("01")
@@ -55,6 +55,16 @@ def test_the_bar_grows_with_each_check_and_is_as_long_as_the_share():
     assert counted == f"checks passed: 1 of {checks}, {first.points} of {points} points"
     assert share == pytest.approx(1 / checks, abs=0.01)
     assert bar(*(check.id for check in LAB.checks))[1] == 1.0
+
+
+def test_a_lab_whose_checks_have_all_passed_has_a_whole_bar_and_a_tick():
+    picture = standing_picture.draw(Standing(frozenset({"set_hostname"}), frozenset(each.id for each in LAB.checks)))
+    line = next(each for each in words(picture.svg) if each.startswith("✓"))
+    assert line == f"✓ steps 1 of 3, checks 4 of 4, points {LAB.points} of {LAB.points}"
+    assert line[2:] in picture.text
+    bars = [float(each.get("width", 0)) for each in ET.fromstring(picture.svg).iter(f"{SVG}rect")]
+    assert bars.count(standing_picture.LONG) == 1 + sum(bool(each.checks) for each in LABS)
+    assert "Where you stand: 10 of" in picture.svg
 
 
 def test_every_box_stands_within_the_card():
