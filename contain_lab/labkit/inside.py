@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 HOST = "the-host"  # the host name outside the step's own namespace, in the sandbox
 NEIGHBOUR = "the-neighbour"
+PROCESSES, RLIMIT_NPROC = 64, 6  # the group of the sandbox says so, too, whatever the id; an ordinary user has none
 SIGNALS = (1, 2, 3, 10, 12, 15)  # SIGPIPE stays ignored, as Python has it
 
 
@@ -32,7 +33,10 @@ def be_init(scene: Scene, actor: "Actor", gate: int, report: int, out: int, told
             os._exit(1)
         sandbox_ids.take_ids()
         syscalls.prctl(syscalls.PR_SET_PDEATHSIG, 9)  # a change of ids has cleared it
+        syscalls.prlimit(0, RLIMIT_NPROC, PROCESSES, PROCESSES)  # counted for each user namespace and id
         sandbox_mounts.settle()
+        if os.read(gate, 1) != b"\n":  # the group takes its time, and this process makes use of it
+            os._exit(1)
         syscalls.sethostname(HOST)
         if scene.arrange:
             scene.arrange()

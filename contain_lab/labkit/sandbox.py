@@ -112,6 +112,7 @@ class Sandbox(Looking):
             os.set_blocking(handle, False)
             self.poll.register(handle, select.POLLIN)
         sandbox_ids.map_ids(self.init)
+        os.write(self.gate, b"\n")
         sweep()
         self.group.take(self.init)
         os.write(self.gate, b"\n")

@@ -39,8 +39,13 @@ def map_ids(pid: int) -> None:
         files.put(f"/proc/{pid}/{kind}_map", f"0 {first} {count}")
 
 
+held: list[int] = []
+
+
 def hold() -> int:
-    """A user namespace with these ids, for idmapped mounts: its descriptor. man: mount_setattr(2)."""
+    """A user namespace with these ids, for idmapped mounts: its descriptor, one for all. man: mount_setattr(2)."""
+    if held:
+        return held[0]
     hear, say = os.pipe()
     pid = syscalls.clone3(syscalls.CLONE_NEWUSER)
     if pid == 0:
@@ -49,7 +54,8 @@ def hold() -> int:
         os._exit(0)
     try:
         map_ids(pid)
-        return os.open(f"/proc/{pid}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
+        held.append(os.open(f"/proc/{pid}/ns/user", os.O_RDONLY | os.O_CLOEXEC))
+        return held[0]
     finally:
         os.close(say)
         os.close(hear)

@@ -87,8 +87,6 @@ def take_readable(paths: "tuple[str, ...]") -> dict[str, int]:
             syscalls.mount_setattr(tree, AT_RECURSIVE, CLOSED | MOUNT_ATTR_IDMAP, userns=ids)
         except OSError:
             syscalls.mount_setattr(tree, AT_RECURSIVE, CLOSED)
-    if ids >= 0:
-        os.close(ids)
     return trees
 
 

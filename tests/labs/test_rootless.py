@@ -62,6 +62,8 @@ def test_a_right_step_passes(judged: Callable[..., list[object]]):
     ("open('/etc/shadow')", "raised", "EACCES"),
     ("os.kill(-1, signal.SIGKILL)", "raised", "ESRCH"),
     ("socket.socket(socket.AF_INET).connect(('127.0.0.1', 22))", "raised", "ENETUNREACH"),
+    ("made = []\ntry:\n    while len(made) < 200: made.append(os.fork() or signal.pause())\n"
+     "except OSError:\n    for pid in made: os.kill(pid, signal.SIGKILL), os.waitpid(pid, 0)\n    raise", "raised", "EAGAIN"),
     ("syscalls.setns(os.open('/proc/1/ns/uts', 0), 0)\nsyscalls.sethostname(name)", "uts.hostname.host_changed", "out"),
 ])
 def test_a_wrong_step_harms_nothing_of_theirs(body: str, said: str, word: str, judged: Callable[..., list[object]],
