@@ -81,9 +81,10 @@ predict("root-loader")
 reveal("root-loader")
 
 # %% [markdown] id="loader-explained"
-# The first name that `ldd` prints below is the loader of the host's `ls`: `/lib64/ld-linux-x86-64.so.2` on a PC,
-# `/lib/ld-linux-aarch64.so.1` on ARM. Busybox has none. It is **static**: all that it needs is within. That is why an image
-# of one file can work, and why a program copied from another system often cannot, with an error that names the wrong file.
+# `ldd` tells what a program asks for when it is loaded. The host's `ls` asks for a loader, `/lib64/ld-linux-x86-64.so.2` on
+# a PC, `/lib/ld-linux-aarch64.so.1` on ARM. Busybox asks for none. It is **static**: all that it needs is within. That is why
+# an image of one file can work, and why a program copied from another system often cannot, with an error that names the
+# wrong file.
 
 # %% id="show-loader" kind="Run"
 # !ldd /bin/ls | grep -o "ld-linux"
@@ -128,7 +129,7 @@ reveal("root-escape")
 
 # %% [markdown] id="what-a-mount-is"
 # In our container the same path leads to the container's own root: process 1 is its own, too. And above that root there is
-# nothing. How is this done?
+# nothing. How is this done? (The other two steps of the last line take capabilities away. They are lab 17.)
 #
 # ## A root is a mount
 #
@@ -232,8 +233,8 @@ exec /bin/sh -c "echo at /: ; ls -d /* ; echo at /..: ; ls -d /../usr /../etc"'
 reveal("root-left")
 
 # %% [markdown] id="build-pivot-task"
-# (`exec /bin/sh` after the pivot is busybox: the host's shell, which called `pivot_root`, could not have run another
-# program of the host.)
+# (The last line of the script executes `/bin/sh`, and gets our busybox: after the pivot the path leads there. The shell
+# before it was the host's and went on running. A program that is loaded needs its path no more.)
 #
 # The old root is in use, by the very process that unmounts it. So an ordinary unmount says EBUSY. With the flag
 # `MNT_DETACH` the mount leaves the list at once, with all that is mounted on it, and is freed when its last user goes.

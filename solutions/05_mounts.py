@@ -70,7 +70,8 @@ reveal("mounts-files")
 # are passed on. Mounts that pass on to each other are a **peer group**, and `/proc/PID/mountinfo` numbers the groups:
 # `shared:7` is a member of group 7, `master:7` a *slave* of it, which hears and is not heard. Neither word: *private*.
 #
-# The kernel makes mounts private. systemd, which starts most machines, makes `/` **shared**, with all below it.
+# The kernel makes mounts private. systemd, which starts most machines, makes `/` **shared**, with all below it. (In a
+# terminal, `findmnt -o TARGET,PROPAGATION` tells what yours are.)
 #
 # `try_propagation` plays it through on a stage: a host whose `/srv` is shared, and a container whose namespace is a copy.
 # Then each mounts a file system below `/srv`.
@@ -171,7 +172,7 @@ print(getsource(rootfs.mount_tmpfs), getsource(rootfs.mount_new), sep="\n")
 predict("mounts-link")
 
 # %% [markdown] id="run-link-explained"
-# We do it in a mount namespace that goes away at once, and count the files of the host's `/etc` before and after:
+# We do it in a mount namespace that goes away at once, and look for a file of the host's `/etc` before and after:
 
 # %% id="run-link" kind="Run"
 %%sh
@@ -338,7 +339,16 @@ order("mounts-start")
 # `EROFS` is the mount's answer, and being root does not help: it is not a matter of permission. The second is `EPERM`:
 # mounting takes CAP_SYS_ADMIN, which the runtime has given up. Without that second wall the first would stand for a moment.
 #
-# **What ours looks like from outside.** The box below is a default container; its list of mounts, drawn:
+# **A read-only root.** The package's step for it, which you have read above, is behind one option:
+
+# %% id="break-root" kind="Break it"
+# !contain-lab run --rm --read-only busybox sh -c "touch /note; touch /dev/shm/note && echo /dev/shm: written"
+
+# %% [markdown] id="break-root-explained"
+# `EROFS` for the root, and none for `/dev/shm`: that is a tmpfs, another mount, with attributes of its own. So a container
+# can have a root that nobody changes, and a few places in memory to write to.
+#
+# All in all, this is how `/proc` of a default container looks from outside:
 
 # %% id="start-box" kind="Run" tags=["nbval-ignore-output"]
 box = background("busybox", "sleep", "600")
@@ -362,11 +372,15 @@ strace_runtime("crun", "mounts")
 # the config that it writes for itself asks for less.)
 #
 # - The lists of paths come from Docker, and all take them over: `maskedPaths` and `readonlyPaths` in the runtime's
-#   config. `docker run --privileged` empties both.
+#   config. `--privileged` empties both. In Docker as here, it is an option that takes walls away:
+
+# %% id="wild-privileged" kind="In the wild"
+# !contain-lab run --rm --privileged busybox sh -c "test -w /proc/sys/kernel/core_pattern && echo core_pattern: writable"
+
+# %% [markdown] id="wild-volumes"
 # - `docker run -v /disk:/disk:rslave` is this lab's propagation, for one volume. Kubernetes calls `rslave`
 #   *HostToContainer* and `rshared` *Bidirectional*, and allows the second to privileged containers alone.
-#
-# Ours, as `/proc` of the host shows it:
+# - No tool of theirs is needed to see it. The host's `/proc` has the list of any container, ours and theirs:
 
 # %% id="wild-proc" kind="In the wild"
 # !grep -oE "/proc/(bus|fs|irq|sys) r[ow]" /proc/{box.pid}/mountinfo
