@@ -136,8 +136,16 @@ command()"
 }
 
 write_jupyter_settings() {    # in .venv, below the student's own settings; nothing asks the world for news
-    local file=$venv/share/jupyter/lab/settings/overrides.json
-    mkdir -p "$(dirname "$file")"
+    local file=$venv/share/jupyter/lab/settings/overrides.json kernel=$venv/share/jupyter/kernels/python3/kernel.json
+    mkdir -p "$(dirname "$file")" "$(dirname "$kernel")"
+    cat >"$kernel" <<'JSON'
+{
+  "argv": ["python", "-m", "contain_lab.labkit.kernel_entry", "-f", "{connection_file}"],
+  "display_name": "Python 3 (contain_lab)",
+  "language": "python",
+  "metadata": {"debugger": true, "supported_encryption": ["curve"]}
+}
+JSON
     cat >"$file" <<'JSON'
 {
   "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false},

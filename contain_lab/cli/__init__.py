@@ -13,25 +13,30 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
-    from typing import NoReturn
+    from typing import Any, NoReturn
 
 GROUPS = {
     "containers": {
         "run": "run a container from an image; trace, explain, break, skip, fail or replace its steps",
+        "exec": "run a command in a container that runs",
         "ps": "list the containers that run, or all of them",
         "inspect": "all that is known of a container, as JSON",
+        "kill": "send a signal to containers",
         "rm": "remove containers that have ended",
         "image": "make the images busybox and debian from this machine's packages; list them",
     },
     "labs": {
         "doctor": "what this machine offers, which labs can run here, why not, and the way out",
         "intruder": "a program that attacks: what it can do plain, and what a container still lets it do",
-        "export": "make an OCI runtime of your steps, which Podman takes",
+        "check": "look at your steps from outside, as the labs' checks do: which are right, and what is wrong",
+    "progress": "which steps are yours, which checks have passed, where you stopped",
+    "export": "make an OCI runtime of your steps, which Podman takes",
         "labs": "make the notebooks from their sources",
         "grade": "grade a folder of submissions",
         "bench": "measure the start of a container beside other runtimes",
     },
     "this machine": {
+        "completion": "print a script that completes commands and names in your shell",
         "clean": "remove what killed commands left behind",
     },
 }
@@ -42,7 +47,7 @@ def usage() -> str:
     """What `contain-lab --help` prints."""
     lines = ["usage: contain-lab COMMAND ..."]
     for group, commands in GROUPS.items():
-        lines += ["", f"{group}:", *(f"  {name:<10}{says}" for name, says in commands.items())]
+        lines += ["", f"{group}:", *(f"  {name:<11}{says}" for name, says in commands.items())]
     return "\n".join([*lines, "", "contain-lab COMMAND --help says more."])
 
 
@@ -94,10 +99,15 @@ def dispatch(words: list[str]) -> int:
         return 0
     if words[0] not in COMMANDS:
         raise UsageError(f"{words[0]}: no such command{nearest(words[0])}", "contain-lab --help lists them")
-    command = __import__(f"contain_lab.cli.{words[0]}", fromlist=["_"])
+    command = load(words[0])
     parser = make_parser(words[0])
     command.configure(parser)
     return int(command.main(parser.parse_args(only_after_equals(parser, words[1:]))))
+
+
+def load(command: str) -> "Any":
+    """The file of a command."""
+    return __import__(f"contain_lab.cli.{command}", fromlist=["_"])
 
 
 def only_after_equals(parser: "argparse.ArgumentParser", words: list[str]) -> list[str]:

@@ -4,7 +4,7 @@ asked       what a person may ask for, and how it is read          users   their
 preparing   an image and what is asked for become a plan; nothing is done
 running     a plan is run, in the foreground, or in a process apart
 records     what is kept of a container                            names   that people can say
-handling    removal                                                telling what `ps` and `inspect` say
+handling    signals, one more process, removal                     telling what `ps` and `inspect` say
 looking     steps are explained, recorded, skipped, replaced
 clearing    what killed commands left is removed
 """

@@ -31,13 +31,14 @@ class Asked:
     netns = ""  # a new file, by which its network namespace is named
     sysctl: "Sequence[str]" = ()  # "NAME=VALUE", kernel parameters of its namespaces
     seccomp = ""  # a profile's path, "unconfined", or "" for our own
-    rootless = False  # for an ordinary user, who is its root in a user namespace
+    rootless = False  # for an ordinary user, its root in a user namespace; $CONTAIN_LAB_ROOTLESS asks for it, too
     rootfs = False  # the image's name is the path of a root file system, which the container writes into itself
 
     def __init__(self, **given: "Any") -> None:
         for name, value in given.items():
             getattr(self, name)  # an unknown one is an error
             setattr(self, name, value)
+        self.rootless = self.rootless or bool(os.environ.get("CONTAIN_LAB_ROOTLESS"))
 
 
 def asked_of(options: object) -> Asked:

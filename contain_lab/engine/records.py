@@ -212,8 +212,12 @@ def led_to(name: str) -> str:
 
 def identifiers() -> list[str]:
     """The ids of the containers that there are."""
-    listed = os.listdir(names_root()) if os.path.isdir(names_root()) else []
-    return [ident for ident in map(led_to, listed) if ident]
+    return [ident for ident in map(led_to, named()) if ident]
+
+
+def named() -> list[str]:
+    """The names of the containers that there are."""
+    return sorted(name for name in (os.listdir(names_root()) if os.path.isdir(names_root()) else []) if name[0] != ".")
 
 
 # ---- what killed commands left

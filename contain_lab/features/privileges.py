@@ -24,7 +24,7 @@ def privileges() -> list[Feature]:
 def _root() -> Feature:
     user = os.geteuid()
     if user == 0:
-        return Feature("root", True, "user 0")
+        return Feature("root", True, "user 0" if files.is_machines_root() else "user 0, of a user namespace")
     return Feature("root", False, f"an ordinary user ({user})", "run as root")
 
 

@@ -85,7 +85,7 @@ def _be_root() -> None:
 
 def _rootless() -> None:
     """A user namespace as an ordinary user, and in it one of UTS: AppArmor may allow the first alone."""
-    if os.geteuid() == 0:
+    if files.is_machines_root():
         os.setgroups([])
         os.setresgid(NOBODY, NOBODY, NOBODY)
         os.setresuid(NOBODY, NOBODY, NOBODY)

@@ -51,7 +51,7 @@ def run_check(id: str, package: Path, seconds: float = STEP_SECONDS, seed: str =
 
 def ready_images(lab: Lab) -> None:
     """Make the images that a lab needs and an ordinary user's store lacks: set-up has made root's."""
-    if os.geteuid():
+    if not files.is_machines_root():
         for need in lab.needs:
             if need.startswith("image "):
                 bootstrap.ensure(need.removeprefix("image "))

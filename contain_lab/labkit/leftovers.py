@@ -40,9 +40,11 @@ def _plural(kind: str) -> str:
 
 
 def _someone_elses(thing: str) -> bool:
-    """A control group in which a process lives that descends neither from this kernel nor from nobody."""
+    """A control group of another user, or one with a process that descends neither from this kernel nor from nobody."""
     kind, _, path = thing.partition(" ")
     try:
+        if kind == "cgroup" and os.stat(path).st_uid != os.geteuid():
+            return True
         pids = Path(path, "cgroup.procs").read_text().split() if kind == "cgroup" else []
     except OSError:
         return kind == "cgroup"  # it is being removed

@@ -58,11 +58,16 @@ class Looking:
         return set(os.listdir(f"/proc/{pid}/fd"))
 
     def program(self, pid: int) -> str:
-        """The program that a process runs, as a path in its own root; "" where it has ended."""
+        """The program that a process runs, as a path in its own root; "" where it has ended.
+
+        "?" where an ordinary user may not see it: a container's process before execve, which is not dumpable.
+        """
         try:
             return os.readlink(f"/proc/{pid}/exe")
         except (FileNotFoundError, ProcessLookupError):
             return ""
+        except PermissionError:
+            return "?"
 
     def status(self, pid: int) -> dict[str, list[str]]:
         """/proc/PID/status, word by word: {"NSpid": ["812", "4", "1"], "Seccomp": ["2"], "Uid": [...], ...}.

@@ -34,9 +34,7 @@ class Container(Sandbox):
         kept = tuple(name for name in capabilities.DEFAULT if name != "CAP_MKNOD")
         config = spec.default(list(args), self.rootfs, hostname, kept)
         for mount in config["mounts"]:
-            if mount["destination"] == "/dev":  # in a user namespace no device node can be made
-                mount.update(type="bind", source="/dev", options=["rbind"])
-            elif mount["type"] == "devpts" and sandbox_ids.choose("gid")[1] == 1:  # nor is there a group tty
+            if mount["type"] == "devpts" and sandbox_ids.choose("gid")[1] == 1:  # there is no group tty
                 mount["options"].remove("gid=5")
         return config
 

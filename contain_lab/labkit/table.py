@@ -65,14 +65,14 @@ LABS: tuple[Lab, ...] = (
         stem="00_process",
         title="A container is a process",
         minutes=25,
-        needs=("root", "pid namespace", "mount namespace", "image busybox"),
+        needs=("privileges", "pid namespace", "mount namespace", "image busybox"),
     ),
     Lab(
         number="01",
         stem="01_uts",
         title="UTS: a name of its own",
         minutes=35,
-        needs=("root", "uts namespace", "image busybox"),
+        needs=("privileges", "uts namespace", "image busybox"),
         steps=(
             Step("set_hostname", "contain_lab.namespaces.uts", "namespaces", ("my-container",), "easy", 5),
             Step("unshare_uts", "contain_lab.namespaces.uts", "namespaces", (), "easy", 3),
@@ -91,7 +91,7 @@ LABS: tuple[Lab, ...] = (
         stem="02_ipc",
         title="IPC: queues and memory of its own",
         minutes=30,
-        needs=("root", "ipc namespace", "image busybox"),
+        needs=("privileges", "ipc namespace", "image busybox"),
         steps=(
             Step("unshare_ipc", "contain_lab.namespaces.ipc", "namespaces", (), "easy", 2),
             Step("set_sysctl", "contain_lab.namespaces.sysctl", "namespaces",
@@ -108,7 +108,7 @@ LABS: tuple[Lab, ...] = (
         stem="04_root",
         title="Root: a file system of its own",
         minutes=40,
-        needs=("root", "mount namespace", "pid namespace", "image busybox"),
+        needs=("privileges", "mount namespace", "pid namespace", "image busybox"),
         steps=(
             Step("bind_rootfs", "contain_lab.rootfs", "rootfs", ("/tmp/box/root",), "moderate", 8),
             Step("pivot_into_rootfs", "contain_lab.rootfs", "rootfs", ("/tmp/box/root",), "moderate", 8),
@@ -124,7 +124,7 @@ LABS: tuple[Lab, ...] = (
         stem="05_mounts",
         title="Mounts: what is where, and who hears of it",
         minutes=45,
-        needs=("root", "mount namespace", "pid namespace", "image busybox"),
+        needs=("privileges", "mount namespace", "pid namespace", "image busybox"),
         steps=(
             Step("set_propagation", "contain_lab.namespaces.mount", "namespaces",
                  ("/tmp/shared", syscalls.MS_PRIVATE), "easy", 5),
@@ -144,7 +144,7 @@ LABS: tuple[Lab, ...] = (
         stem="06_network",
         title="Network: from loopback to a cable",
         minutes=45,
-        needs=("root", "net namespace", "image busybox"),
+        needs=("privileges", "net namespace", "image busybox"),
         steps=(
             Step("unshare_net", "contain_lab.namespaces.net", "namespaces", (), "easy", 3),
             Step("bring_loopback_up", "contain_lab.namespaces.net", "namespaces", (), "moderate", 10),

@@ -282,8 +282,9 @@ def remove_layer(folder: str) -> None:
     """Remove the writable layer of a container, and all that was written to it."""
     import shutil  # human door only: nothing on the way to execve removes a layer
 
-    while os.path.ismount(f"{folder}/root"):  # a shared mount has let it out of the container's namespace
-        syscalls.umount2(f"{folder}/root", MNT_DETACH)
+    for line in reversed(files.get("/proc/self/mountinfo").splitlines()):
+        if line.split()[4].startswith(f"{folder}/"):  # a shared mount has let it out of the container's namespace
+            syscalls.umount2(line.split()[4], MNT_DETACH)
     if os.path.isdir(folder):
         shutil.rmtree(folder)
 

@@ -82,3 +82,9 @@ def test_a_machine_that_allows_it_is_told_as_one_where_labs_can_run(cli: str):
     assert not found["root"]["ok"]
     assert found["privileges"]["ok"]
     assert found["uts namespace"]["reason"] == "can be made, in a user namespace"
+
+
+@pytest.mark.needs("image busybox")
+def test_a_container_of_theirs_is_started_and_looked_at(judged: Callable[..., list[object]]):
+    assert judged(GOOD, "uts.container")[:2] == [True, "uts.container"]
+    assert judged("return None", "uts.container")[1] == "uts.container.name"
