@@ -90,7 +90,15 @@ def lock(path: str, wait: bool = False, shared: bool = False) -> int | None:
 
     shared: only ask whether it is free; those who ask at the same time do not see each other.
     """
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    return _take(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), wait, shared)
+
+
+def lock_folder(path: str, wait: bool = False, shared: bool = False) -> int | None:
+    """As `lock`, of a folder that is there, by itself: who removes it holds the lock to the end. Errors: OSError."""
+    return _take(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), wait, shared)
+
+
+def _take(handle: int, wait: bool, shared: bool) -> int | None:
     try:
         fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
     except BlockingIOError:

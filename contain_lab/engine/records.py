@@ -1,11 +1,11 @@
-"""What is kept of a container as long as it is there: its record, its layer, a lock, and its name.
+"""What is kept of a container as long as it is there: its record, its layer, and its name.
 
+<data>/containers/<id>                  locked (flock) by the command that runs the container or removes it
 <data>/containers/<id>/container.json   what it is called, and what came of it
 <data>/containers/<id>/config.json      what it is, as the runtime specification has it
-<data>/containers/<id>/lock             held (flock) by the command that runs it or removes it
 <data>/containers/<id>/layer            what it has written
+<data>/names                            locked by whoever takes a name
 <data>/names/<name>                     a symbolic link that says the id
-<data>/names/.lock                      held by whoever takes a name
 
 A container is there when its name leads to it: the name is taken last and given free first. So a folder that no name
 leads to, and whose lock is free, is what a killed command left; and a record without an exit code whose lock is free
@@ -40,7 +40,7 @@ def names_root() -> str:
 
 # ---- making one, and what comes of it
 
-def reserve(plan: "Plan", name: str, remove: bool) -> tuple["Record", int]:
+def reserve(plan: "Plan", name: str, remove: bool) -> tuple["Record", int | None]:
     """Take a name for a container that is to run, one made up where it is ""; its record, and its lock's descriptor.
 
     remove: whether nothing is to be kept of it. Errors: UsageError, ContainLabError where the name is taken.
@@ -50,11 +50,11 @@ def reserve(plan: "Plan", name: str, remove: bool) -> tuple["Record", int]:
               "created": time.time(), "remove": remove}
     os.makedirs(containers_root(), 0o711, exist_ok=True)
     os.makedirs(names_root(), 0o700, exist_ok=True)
-    taking = files.lock(f"{names_root()}/.lock", wait=True)
+    taking = files.lock_folder(names_root(), wait=True)
     try:
         record["name"] = check_free(name) if name else free_name()
         os.mkdir(f"{containers_root()}/{ident}", 0o711)
-        lock = files.lock(f"{containers_root()}/{ident}/lock")
+        lock = files.lock_folder(f"{containers_root()}/{ident}")
         try:
             files.write(config_path(record), files.dump_json(plan.config))
             write(record)
@@ -63,8 +63,8 @@ def reserve(plan: "Plan", name: str, remove: bool) -> tuple["Record", int]:
             discard(record)
             raise
     finally:
-        os.close(taking or 0)
-    return record, lock or 0
+        files.let_go(taking)
+    return record, lock
 
 
 def check_free(name: str) -> str:
@@ -110,26 +110,24 @@ def end(record: "Record", code: int) -> None:
 
 def discard(record: "Record") -> None:
     """Remove all that is kept of a container, its name first; the caller has its lock."""
-    folder, removed = (f"{containers_root()}/{dot}{record['id']}" for dot in ("", "."))
+    folder = f"{containers_root()}/{record['id']}"
     if record["name"] and led_to(record["name"]) == record["id"]:
         os.unlink(f"{names_root()}/{record['name']}")
-    os.rename(folder, removed)  # so that nobody opens its lock while it goes
-    layers.remove_user_layer(removed)
+    layers.remove_user_layer(folder)
 
 
 def remove(record: "Record") -> None:
     """Remove a container that has ended. Errors: WrongState where a command has it."""
-    folder = f"{containers_root()}/{record['id']}"
     try:
-        lock = files.lock(f"{folder}/lock")
+        lock = files.lock_folder(f"{containers_root()}/{record['id']}")
     except FileNotFoundError:  # its own command has removed it
         return
-    if lock is None:
-        raise WrongState(f"container {record['name']}: another command is at it", "try again")
     try:
+        if lock is None:
+            raise WrongState(f"container {record['name']}: another command is at it", "try again")
         discard(record)
     finally:
-        os.close(lock)
+        files.let_go(lock)
 
 
 # ---- looking
@@ -186,11 +184,10 @@ def config_path(record: "Record") -> str:
 def is_held(folder: str) -> bool:
     """Whether a command has the lock of a container."""
     try:
-        lock = files.lock(f"{folder}/lock", shared=True)
+        lock = files.lock_folder(folder, shared=True)
     except FileNotFoundError:  # it has been removed
         return False
-    if lock is not None:
-        os.close(lock)
+    files.let_go(lock)
     return lock is None
 
 
@@ -217,7 +214,7 @@ def identifiers() -> list[str]:
 
 def named() -> list[str]:
     """The names of the containers that there are."""
-    return sorted(name for name in (os.listdir(names_root()) if os.path.isdir(names_root()) else []) if name[0] != ".")
+    return sorted(os.listdir(names_root())) if os.path.isdir(names_root()) else []
 
 
 # ---- what killed commands left
@@ -231,28 +228,33 @@ def settle(ident: str, named: bool = True) -> bool:
     try:
         if named and ("exitCode" in (record := read(ident)) or record["held"]):
             return False
-        lock = files.lock(f"{folder}/lock")
+        lock = files.lock_folder(folder)
     except (NotFound, FileNotFoundError, NotADirectoryError):
         return True
-    if lock is None:
-        return False
     try:
+        if lock is None or not os.path.isdir(folder):
+            return lock is not None
         verbs.sweep(runs_root(), only=ident)
-        if named:
-            end(files.read_json(f"{folder}/container.json"), KILLED)
-        else:
-            discard({"id": ident, "name": ""})
+        record = read(ident) if named else {"id": ident, "name": ""}
+        if not named:
+            discard(record)
+        elif "exitCode" not in record:
+            end(record, KILLED)
         return not os.path.isdir(folder)
     finally:
-        os.close(lock)
+        files.let_go(lock)
 
 
 def unnamed() -> list[str]:
-    """The ids of folders that no name leads to, and that nobody is about to name."""
+    """The ids of folders that no name leads to, nor is about to; a name that leads nowhere is removed."""
     if not os.path.isdir(names_root()):
         return []
-    taking = files.lock(f"{names_root()}/.lock", wait=True)
+    taking = files.lock_folder(names_root(), wait=True)
     try:
-        return sorted({*os.listdir(containers_root())} - {*identifiers()})
+        folders, led = {*os.listdir(containers_root())}, {name: led_to(name) for name in named()}
+        for name in led:
+            if led[name] and led[name] not in folders:
+                os.unlink(f"{names_root()}/{name}")
+        return sorted(folders - {*led.values()})
     finally:
-        os.close(taking or 0)
+        files.let_go(taking)

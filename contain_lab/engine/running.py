@@ -35,7 +35,7 @@ def run(plan: Plan, interactive: bool = False, name: str = "", remove: bool = Tr
         code = attend(plan, interactive, record)
     finally:
         records.end(record, code)
-        os.close(lock)
+        files.let_go(lock)
     return code
 
 

@@ -31,8 +31,7 @@ class Run:
     def left(self) -> list[str]:
         """States, layers, names and processes."""
         folders = [self.place / "state/run", self.place / "data/containers", self.place / "data/names"]
-        return [name for each in folders if each.exists() for name in os.listdir(each) if name != ".lock"
-                ] + self.processes()
+        return [name for each in folders if each.exists() for name in os.listdir(each)] + self.processes()
 
     def processes(self) -> list[str]:
         """Ours by their mark, and those of containers by their layer."""

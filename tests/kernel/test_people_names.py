@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -53,7 +54,7 @@ def test_one_that_runs_is_listed_and_is_not_removed(run):
         assert re.fullmatch(r"Up \d seconds?", only["status"])
         done = run.do("rm", "web")
         assert (done.code, done.err) == (1, "contain-lab: container web: it is running\n"
-                                            "hint: contain-lab rm --force ends it first\n")
+                                            "hint: contain-lab kill web, or rm --force\n")
         said, = json.loads(run.do("inspect", "web").out)
         assert os.readlink(f"/proc/{said['State']['Pid']}/ns/pid") != os.readlink("/proc/self/ns/pid")
         assert (said["State"]["Status"], said["State"]["ExitCode"]) == ("running", None)
@@ -220,3 +221,20 @@ def test_many_at_once_are_all_there_and_all_gone(run):
     assert len({each["name"] for each in found}) == 12
     assert sorted(each["status"].split()[1] for each in found) == sorted(f"({number})" for number in range(12))
     assert run.do("rm", *(each["id"] for each in found)).code == 0
+
+
+def test_removing_at_once_is_no_quarrel(run):
+    """Whoever runs a container removes it, while the next ones look for what killed commands have left."""
+    begun = [run.begin("run", *remove, "busybox", "true") for remove in 20 * [("--rm",), ("--rm", "--name", "web")]]
+    said = [process.communicate(timeout=60)[1] for process in begun]
+    assert [each for each in said if each and "it is in use by container" not in each] == []
+    assert listed(run, "-a") == []
+
+
+def test_a_name_without_a_container_is_given_free(run):
+    run.do("run", "--name", "web", "busybox", "true")
+    folder, = (run.place / "data/containers").iterdir()
+    shutil.rmtree(folder)
+    assert run("--name", "web", "busybox", "echo", "again").out == "again\n"
+    os.symlink("0123456789ab", run.place / "data/names/lost")
+    assert run("busybox", "true").code == 0
