@@ -134,10 +134,22 @@ def make_parser(command: str) -> "argparse.ArgumentParser":
     """A parser whose errors are ours: one line, and a hint."""
     import argparse
 
+    class Formatter(argparse.HelpFormatter):
+        def __init__(self, prog: str) -> None:
+            super().__init__(prog, width=columns())  # argparse itself would ask shutil: 1.5 ms at each start
+
     class Parser(argparse.ArgumentParser):
         def error(self, message: str) -> "NoReturn":
             code = 125 if command in ("run", "exec") else 2
             raise UsageError(f"{command}: {message[:1].lower()}{message[1:]}", f"contain-lab {command} --help", code)
 
     return Parser(prog=f"contain-lab {command}", description=f"{COMMANDS[command][:1].upper()}{COMMANDS[command][1:]}.",
-                  allow_abbrev=False)
+                  allow_abbrev=False, formatter_class=Formatter)
+
+
+def columns() -> int:
+    """How wide help may be: as the terminal, if there is one."""
+    try:
+        return max(os.get_terminal_size(1).columns - 2, 40)
+    except (OSError, ValueError):
+        return 98
