@@ -5,13 +5,14 @@ import os
 import sys
 
 from contain_lab import cli, engine, files, trace
-from contain_lab.errors import ContainLabError
+from contain_lab.errors import ContainLabError, UsageError
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
     parser.add_argument("-i", "--interactive", action="store_true", help="give it this command's input")
     parser.add_argument("-t", "--tty", action="store_true", help="give it a terminal")
+    parser.add_argument("-d", "--detach", action="store_true", help="print its id, and let it run on")
     parser.add_argument("--rm", action="store_true", help="remove it when it ends")
     parser.add_argument("--name", default="", help="its name; without one it gets a name of its own")
     parser.add_argument("--init", action="store_true",
@@ -87,8 +88,14 @@ def main(options: argparse.Namespace) -> int:
             return 0
         if options.trace is not None:
             engine.record(plan, sink(options.trace))
-        if options.package or options.skip or options.fail or options.broken:
+        changed = options.package or options.skip or options.fail or options.broken
+        if options.detach and (changed or options.trace is not None):
+            raise UsageError("run --detach: who looks at the steps of a start stays with it", "leave --detach out")
+        if changed:
             return engine.run_apart(plan, interactive, report, options.name, options.rm)
+        if options.detach:
+            print(engine.run_detached(plan, options.name, options.rm))
+            return 0
         return engine.run(plan, interactive, options.name, options.rm)
     except (ContainLabError, OSError) as error:
         return report(error)

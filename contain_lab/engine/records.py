@@ -3,7 +3,8 @@
 <data>/containers/<id>                  locked (flock) by the command that runs the container or removes it
 <data>/containers/<id>/container.json   what it is called, and what came of it
 <data>/containers/<id>/config.json      what it is, as the runtime specification has it
-<data>/containers/<id>/layer            what it has written
+<data>/containers/<id>/layer            what it has written into its root
+<data>/containers/<id>/output           what it has said, where it was detached
 <data>/names                            locked by whoever takes a name
 <data>/names/<name>                     a symbolic link that says the id
 
@@ -88,6 +89,14 @@ def free_name() -> str:
 def write(record: "Record") -> None:
     """Keep a record; whole, or not at all."""
     files.write(f"{containers_root()}/{record['id']}/container.json", files.dump_json(record))
+
+
+def keep_output(record: "Record") -> None:
+    """Let what this process and its children say go into a file beside the record."""
+    handle = os.open(f"{containers_root()}/{record['id']}/output", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for stream in (1, 2):
+        os.dup2(handle, stream)
+    os.close(handle)
 
 
 def begin(record: "Record", pid: int) -> None:

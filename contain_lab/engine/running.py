@@ -1,9 +1,10 @@
-"""Run a prepared container in the foreground; where its steps are not ours, in a process apart.
+"""Run a prepared container in the foreground, or in a process that stays; where its steps are not ours, in one apart.
 
 A wrong or missing step may let the next one act on the machine. So what people tinker with runs in a process of its
 own, in mount, UTS and IPC namespaces of its own, and this one clears up after it.
 """
 
+import marshal
 import os
 import select
 import signal
@@ -12,7 +13,7 @@ from contain_lab import files, namespaces, syscalls
 from contain_lab.container import attach, verbs
 from contain_lab.container.plan import Plan
 from contain_lab.engine import clearing, records
-from contain_lab.errors import ContainLabError
+from contain_lab.errors import ContainLabError, explain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,32 +22,38 @@ if TYPE_CHECKING:
     from contain_lab.container.launch import Child, Loop
 
 
-def run(plan: Plan, interactive: bool = False, name: str = "", remove: bool = True) -> int:
+def run(plan: Plan, interactive: bool = False, name: str = "", remove: bool = True,
+        begun: "Callable[[], None] | None" = None) -> int:
     """Run a prepared container in the foreground; its exit code.
 
     interactive: whether it has our input; name: what it is called, "" for a name made up; remove: whether nothing of
-    it is left. One that has not begun leaves nothing in any case. Errors: ContainLabError.
+    it is left. One that has not begun leaves nothing in any case. begun: called when its program may begin; what it
+    says goes into a file beside its record then. Errors: ContainLabError.
     """
     os.umask(0o022)  # a person's own would be seen in the container's root
     clearing.sweep()
     record, lock = records.reserve(plan, name, remove)
     code = records.KILLED
     try:
-        code = attend(plan, interactive, record)
+        code = attend(plan, interactive, record, begun)
     finally:
         records.end(record, code)
         files.let_go(lock)
     return code
 
 
-def attend(plan: Plan, interactive: bool, record: "records.Record") -> int:
+def attend(plan: Plan, interactive: bool, record: "records.Record", begun: "Callable[[], None] | None") -> int:
     """Start a container and stay with it: its exit code. The record says when it runs."""
     if not interactive:
         attach.close_input()
+    if begun:
+        records.keep_output(record)
     front = attach.Foreground(bool(plan.config["process"]["terminal"]), interactive)
 
     def serve(loop: "Loop", child: "Child") -> int:
         records.begin(record, child.pid)
+        if begun:
+            begun()
         return front.serve(loop, child)
 
     plan.bundle = os.path.dirname(records.config_path(record))
@@ -54,6 +61,43 @@ def attend(plan: Plan, interactive: bool, record: "records.Record") -> int:
         return verbs.run(plan, serve, front.socket, front.loop)
     finally:
         front.restore()
+
+
+def run_detached(plan: Plan, name: str = "", remove: bool = True) -> str:
+    """Run a container in a process of its own, which stays until it has ended: its id, once it has begun.
+
+    Errors: ContainLabError, as that process has it.
+    """
+    hear, say = os.pipe()
+    if os.fork() == 0:
+        os._exit(_stay(plan, name, remove, say))
+    os.close(say)
+    with open(hear, "rb") as said:
+        told = said.read()
+    if not told:
+        raise ContainLabError("the process that runs the container went away without a word",
+                              "it was killed from outside, or ran out of memory")
+    error = marshal.loads(told)
+    if error:
+        raise ContainLabError(*error)
+    return os.path.basename(plan.folder)
+
+
+def _stay(plan: Plan, name: str, remove: bool, say: int) -> int:
+    """In the process that stays: run the container, and tell whoever waits that it has begun, or why not."""
+    waiting = [say]
+
+    def tell(*error: str | int) -> None:
+        if waiting:
+            os.write(say, marshal.dumps(error))
+            os.close(waiting.pop())
+
+    os.setsid()
+    try:
+        return run(plan, name=name, remove=remove, begun=tell)
+    except (ContainLabError, OSError) as error:
+        tell(*explain(error), error.code if isinstance(error, ContainLabError) else 1)
+        return 1
 
 
 def run_apart(plan: Plan, interactive: bool, report: "Callable[[Exception], int]", name: str = "",
