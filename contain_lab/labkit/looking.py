@@ -11,6 +11,7 @@ from contain_lab import files, namespaces, syscalls
 from contain_lab.capabilities import BITS
 from contain_lab.errors import ContainLabError, explain
 from contain_lab.labkit import mount_table, network_reader
+from contain_lab.labkit.run_inside import run_inside
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -154,6 +155,16 @@ class Looking:
         return [(where, gateway, link) for where, gateway, link in self.within(
             pid, ("network",), network_reader.read_routes)]
 
+    def run(self, pid: int, *args: str, seconds: float = 2.0) -> tuple[int, str]:
+        """Run a program of the process's own root beside it, as root there: (exit code, what it printed).
+
+        Errors: Failed("went_away") where there is no such process any more, TimeoutError.
+        """
+        try:
+            return run_inside(pid, args, seconds)
+        except (FileNotFoundError, ProcessLookupError):
+            raise gone() from None
+
     def within(self, pid: int, kinds: tuple[str, ...], look: "Callable[[], Any]") -> "Any":
         """What look() returns to a process of ours that has entered namespaces of another: text, numbers, lists, dicts.
 
@@ -172,7 +183,7 @@ class Looking:
         os.close(hear)
         os.waitpid(reader, 0)
         if not said:
-            raise Failed("went_away", step="your step", how="it was gone when it was looked at")
+            raise gone()
         answer = files.parse_json(said.decode(errors="replace"), "reader")
         if "trouble" in answer:
             raise ContainLabError(f"looking at a process of the sandbox: {answer['trouble']}")
@@ -183,7 +194,12 @@ def _file(path: str) -> str:
     try:
         return files.get(path)
     except (FileNotFoundError, ProcessLookupError):
-        raise Failed("went_away", step="your step", how="it was gone when it was looked at") from None
+        raise gone() from None
+
+
+def gone() -> Failed:
+    """The failure for a process that has ended."""
+    return Failed("went_away", step="your step", how="it was gone when it was looked at")
 
 
 def _enter_and_tell(pid: int, kinds: tuple[str, ...], look: "Callable[[], Any]", say: int) -> "NoReturn":

@@ -69,6 +69,22 @@ def test_a_container_is_seen_from_outside_in_every_way(tmp_path: Path):
     assert "CAP_SYS_ADMIN" not in told["bounding"]
 
 
+def test_a_program_runs_in_a_container_beside_its_first_process(tmp_path: Path):
+    assert judged("""
+        with judge.container() as box:
+            pid = box.start(hostname="inside")
+            told = [box.run(pid, "sh", "-c", "hostname; id -u; ls -d /etc /work; exit 3"), box.run(pid, "no-such")[0],
+                    box.run(pid, "sh", "-c", "ps | grep -c '[s]leep 60'"), box.run(pid, "sh", "-c", "kill -9 $$")[0]]
+            try:
+                box.run(pid, "sleep", "50", seconds=0.1)
+            except TimeoutError:
+                told.append("late")
+            time.sleep(0.1)
+            told.append(len([each for each in box.processes() if box.program(each) == "/bin/busybox"]))
+        """, tmp_path) == [[3, "inside\n0\nls: /work: No such file or directory\n/etc\n"], 127, [0, "1\n"], 137,
+                           "late", 1]
+
+
 def test_a_container_ends_with_its_parent_and_another_one_starts_beside_it(tmp_path: Path):
     assert judged("""
         with judge.container() as box:
@@ -153,7 +169,7 @@ def test_id_maps_are_told_as_the_sandbox_counts(tmp_path: Path):
         """, tmp_path) == {"uid": [[0, 1000, 10]], "gid": [[0, 2000, 5]]}
 
 
-@pytest.mark.parametrize("look", ["hostname(1 << 21)", "status(1 << 21)", "links(1 << 21)"])
+@pytest.mark.parametrize("look", ["hostname(1 << 21)", "status(1 << 21)", "run(1 << 21, 'true')", "links(1 << 21)"])
 def test_a_process_that_is_gone_is_a_failure_of_the_step(look: str, tmp_path: Path):
     assert judged(f"""
         with judge.sandbox() as box:
