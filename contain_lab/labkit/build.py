@@ -117,7 +117,8 @@ def told_failure(verdict: Verdict) -> str:
 
 def told(step: Step, seen: dict[str, Any]) -> list[str]:
     """What the kernel showed of a step, in lines without numbers that change."""
-    result = f"returned {seen['returned']}, which nobody reads" if seen["returned"] else "came back"
+    unread = "" if step.returns else ", which nobody reads"
+    result = f"returned {seen['returned']}{unread}" if seen["returned"] else "came back"
     calls = seen["calls"][:3] + (["…"] if len(seen["calls"]) > 3 else [])
     before, after = seen["name_before"], seen["name_after"]
     if seen["before"]:

@@ -30,16 +30,17 @@ def starter(rootfs: str, layered: bool) -> "Callable[[Scene], None]":
         number = 0
         while order := student.hear():
             number += 1
-            config, netns = order["args"]
-            student.tell({**start(scene, config, rootfs if layered else "", number, netns), "calls": []})
+            config, netns, init = order["args"]
+            student.tell({**start(scene, config, rootfs if layered else "", number, netns, init), "calls": []})
 
     return start_containers
 
 
-def start(scene: Scene, config: "Config", lower: str, number: int, netns: str = "") -> "student.Answer":
+def start(scene: Scene, config: "Config", lower: str, number: int, netns: str = "",
+          init: bool = False) -> "student.Answer":
     """Start a container, the one of this number: an answer as for a step. lower: the image below its layer, or "".
 
-    netns: a path, at which its network namespace is named.
+    netns: a path, at which its network namespace is named; init: whether an init is its process 1.
     """
     step = ""
     try:
@@ -47,7 +48,7 @@ def start(scene: Scene, config: "Config", lower: str, number: int, netns: str = 
             student.load(scene, step)
         layer = f"{PLACE}/layers/{number}"
         plan = Plan(config, f"{layer}/root" if lower else config["root"]["path"], f"{PLACE}/run/{number}",
-                    overlay=(lower, layer) if lower else None, waits=False, netns=netns)
+                    overlay=(lower, layer) if lower else None, waits=False, netns=netns, init=init)
         steps.use(scene.package, list(dict.fromkeys(room for room, *_ in plan.rows())))
         launch(plan, [], Loop(), held=False)
     except StepFailed as error:

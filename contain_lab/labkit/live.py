@@ -60,11 +60,11 @@ def running() -> list[Box]:
 
 
 def _wait_for(run: subprocess.Popen[str], command: list[str]) -> int:
-    """The container's first process, once it executes the command."""
+    """The container's first process, once it, or the child of an init, executes the command."""
     name, end = os.path.basename(command[0])[:15], time.monotonic() + SECONDS
     while time.monotonic() < end:
         for pid in _inner(run.pid):
-            if processes.status(pid).get("Name") == name:
+            if name in [processes.status(each).get("Name") for each in (pid, *processes.children(pid))]:
                 return pid
         if run.poll() is not None:
             said = run.communicate()[1].strip().removeprefix("contain-lab: ")

@@ -29,6 +29,14 @@ def numbers(its: dict[str, str]) -> list[int]:
     return [int(each) for each in its.get("NSpid", "").split()]
 
 
+def children(pid: int) -> list[int]:
+    """The children of a process; none of one that has gone. man: proc_tid_children(5)."""
+    try:
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
 def below(everyone: dict[int, dict[str, str]], pids: Iterable[int]) -> list[int]:
     """Who descends from these processes, nearest first, without them."""
     first = list(pids)

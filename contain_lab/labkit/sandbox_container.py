@@ -39,18 +39,18 @@ class Container(Sandbox):
         return config
 
     def start(self, config: "Config | None" = None, hostname: str = "box", args: tuple[str, ...] = PROGRAM,
-              not_started: str = "not_started", netns: str = "", stays: bool = True) -> int:
+              not_started: str = "not_started", netns: str = "", stays: bool = True, init: bool = False) -> int:
         """Start a container, and wait until its program runs: the number of its first process, here.
 
         config: what `config` gave, changed; without one it is made of hostname and args, of which the first is a
         path in the image. not_started: the id of what is said where a step fails. netns: a path, at which its network
-        namespace is named. stays: whether its program must still run at the end of the check, unless the check has
-        ended it. Errors: Failed, with not_started, with "nothing_runs" where no program appears, or as `must`;
-        InvalidConfig for a config that is wrong.
+        namespace is named. init: whether an init is process 1, and the program its child. stays: whether its program
+        must still run at the end of the check, unless the check has ended it. Errors: Failed, with not_started, with
+        "nothing_runs" where no program appears, or as `must`; InvalidConfig for a config that is wrong.
         """
         config = spec.validate(config or self.config(hostname, args))
         there = set(self.processes())
-        said = self.call("the start of a container", config, netns, alone=False)
+        said = self.call("the start of a container", config, netns, init, alone=False)
         if said.get("raised") == "StepFailed":
             raise Failed(not_started, **said)
         if "raised" in said:

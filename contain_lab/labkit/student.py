@@ -34,14 +34,16 @@ class Scene:
     neighbour: flags of a second process in namespaces of its own, 0 for none; needed: other paths that must be seen;
     arrange: makes what else stands in the sandbox, called by its first process before the others are there; first:
     the student's process is the first of a PID namespace of its own, with its own /proc; prepare: called in the
-    student's process, apart as it will be, before a line of the student's is read (`inside.leave_orphans`).
+    student's process, apart as it will be, before a line of the student's is read (`inside.leave_orphans`); twice: a
+    step may return in a child, too, which stays where it returned 0 there, as clone and fork do.
     """
 
     def __init__(self, package: str, steps: dict[str, str], apart: int = 0, neighbour: int = 0,
                  needed: tuple[str, ...] = (), arrange: "Callable[[], None] | None" = None, first: bool = False,
-                 prepare: "Callable[[], None] | None" = None) -> None:
+                 prepare: "Callable[[], None] | None" = None, twice: bool = False) -> None:
         self.package, self.steps, self.apart, self.neighbour = package, steps, apart, neighbour
         self.needed, self.arrange, self.first, self.prepare = needed, arrange, first, prepare
+        self.twice = twice
 
 
 class Borrowed(ContainLabError):
@@ -113,10 +115,21 @@ def call_step(scene: Scene, name: str, args: "list[Any]") -> "Answer":
     except BaseException as error:  # noqa: BLE001 - a student's step may raise anything, SystemExit too
         answer = raised(error, scene.package)
         del error
-    if os.getpid() != me:
-        os._exit(0)  # the step forked, and both have come back
+    if os.getpid() != me:  # the step forked, and both have come back
+        if scene.twice and answer.get("returned") == "0":
+            stand_still()
+        os._exit(0)
     flush()
     return answer
+
+
+def stand_still() -> "NoReturn":
+    """Be looked at, until the sandbox ends; the judge's pipes are let go of."""
+    from _signal import pause
+
+    syscalls.close_range(GATE, 2**32 - 1)
+    while True:
+        pause()
 
 
 def load(scene: Scene, name: str) -> "Callable[..., Any]":

@@ -21,7 +21,7 @@ class Step:
     """A function of a room that a student writes; `my_runtime/<room>.py` is where theirs goes.
 
     module: where ours is; room: the top-level room; example: arguments with which a Build cell tries it;
-    level: "easy", "moderate" or "hard"; minutes: what writing it takes.
+    level: "easy", "moderate" or "hard"; minutes: what writing it takes; returns: whether what it returns is used.
     """
 
     name: str
@@ -30,6 +30,7 @@ class Step:
     example: tuple[object, ...] = ()
     level: str = "moderate"
     minutes: int = 10
+    returns: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,25 @@ LABS: tuple[Lab, ...] = (
             Check("ipc.unshare", 2, ("unshare_ipc",)),
             Check("ipc.sysctl", 4, ("set_sysctl",)),
             Check("ipc.container", 3, ("unshare_ipc", "set_sysctl")),
+        ),
+    ),
+    Lab(
+        number="03",
+        stem="03_pid",
+        title="PID: process 1",
+        minutes=45,
+        needs=("root", "pid namespace", "image busybox"),
+        steps=(
+            Step("clone_into_namespaces", "contain_lab.namespaces.pid", "namespaces", (("uts", "pid"),), "moderate", 7,
+                 returns=True),
+            Step("die_with_parent", "contain_lab.namespaces.pid", "namespaces", (2,), "moderate", 7),
+            Step("reap_children", "contain_lab.namespaces.pid", "namespaces", (2,), "moderate", 8, returns=True),
+        ),
+        checks=(
+            Check("pid.clone", 3, ("clone_into_namespaces",)),
+            Check("pid.parent", 3, ("die_with_parent",)),
+            Check("pid.reap", 3, ("reap_children",)),
+            Check("pid.container", 3, ("clone_into_namespaces", "die_with_parent", "reap_children")),
         ),
     ),
     Lab(
