@@ -17,6 +17,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", default="", help="its name; without one it gets a name of its own")
     parser.add_argument("--init", action="store_true",
                         help="let an init be its process 1: it reaps who ends, and passes signals to the command")
+    parser.add_argument("--entrypoint", default="", metavar="PROGRAM",
+                        help="run this, with COMMAND for its arguments, in the place of the image's")
     configure_process(parser)
     configure_machine(parser.add_argument_group("what it sees of this machine"))
     configure_power(parser.add_argument_group("what it may do"))

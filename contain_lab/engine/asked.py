@@ -17,6 +17,7 @@ class Asked:
     name = ""  # one is made up where there is none
     hostname = ""
     tty = False
+    entrypoint = ""  # a program in the place of the image's entrypoint and command
     init = False  # whether an init is its process 1
     env: "Sequence[str]" = ()  # "KEY=VALUE", or "KEY" for our own value of it
     env_file: "Sequence[str]" = ()  # files with such lines
@@ -75,7 +76,7 @@ def set_variables(found: dict[str, str], entries: "Iterable[str]", where: str) -
 # ---- volumes
 
 PROPAGATIONS = frozenset("private rprivate shared rshared slave rslave".split())
-OPTIONS = {"ro": "ro", "rw": "rw", "z": "", "Z": ""}  # the last two are for SELinux
+OPTIONS = {"ro": "rro", "rw": "rw", "z": "", "Z": ""}  # ro: with all below it; the last two are for SELinux
 
 
 def volumes(asked: Asked) -> "list[dict[str, Any]]":

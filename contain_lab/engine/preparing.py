@@ -64,8 +64,7 @@ def own_folder(path: str) -> image.Image:
 def configure(found: image.Image, command: list[str], asked: Asked, root: str, hostname: str) -> "Config":
     """The runtime-spec configuration of a container."""
     settings = found.config.get("config") or {}
-    entrypoint = settings.get("Entrypoint") or []
-    args = [*entrypoint, *(command or settings.get("Cmd") or ([] if entrypoint else ["sh"]))]
+    args = program_of(settings, command, asked)
     user = users.look_up(found.rootfs, asked.user or settings.get("User") or "")
     controlled = cgroups.available("devices")
     usual = [name for name in capabilities.DEFAULT if controlled or name != "CAP_MKNOD"]
@@ -83,12 +82,21 @@ def configure(found: image.Image, command: list[str], asked: Asked, root: str, h
     if controlled:
         config["linux"]["resources"]["devices"] = [{"allow": False, "access": "rwm"}]
     set_network(config, asked)
+    set_mounts(config, image_volumes(settings, asked))
     set_mounts(config, asking.volumes(asked))
     if asked.privileged:
         open_up(config)
     if asked.rootless:
         make_rootless(config)
     return config
+
+
+def program_of(settings: "dict[str, Any]", command: list[str], asked: Asked) -> list[str]:
+    """The program and its arguments: what is asked for, before it the entrypoint, and the image's where nothing is."""
+    if asked.entrypoint:
+        return [asked.entrypoint, *command]
+    entrypoint = settings.get("Entrypoint") or []
+    return [*entrypoint, *(command or settings.get("Cmd") or ([] if entrypoint else ["sh"]))]
 
 
 def environment(settings: "dict[str, Any]", asked: Asked, user: "User") -> list[str]:
@@ -106,6 +114,13 @@ def set_network(config: "Config", asked: Asked) -> None:
         config["linux"]["namespaces"].remove({"type": "network"})
         set_mounts(config, [{"destination": path, "type": "bind", "source": path, "options": ["rbind", "ro"]}
                             for path in ("/etc/hosts", "/etc/resolv.conf") if os.path.exists(path)])
+
+
+def image_volumes(settings: "dict[str, Any]", asked: Asked) -> "list[Config]":
+    """Where the image says that data goes. It goes into the container's layer, or into memory where none is written."""
+    options = ["nosuid", "nodev", "tmpcopyup"]
+    return [{"destination": os.path.normpath(path), "type": "tmpfs", "source": "tmpfs", "options": options}
+            for path in settings.get("Volumes") or {} if asked.read_only and path.strip("/")]
 
 
 def set_mounts(config: "Config", mounts: "list[Config]") -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,7 @@ def test_the_images_user_and_entrypoint_count(run, etc, place):
     assert run("busybox").out == "default\n"
     assert run("busybox", "id -u").out == "1000\n"
     assert run("-u", "root", "busybox", "id -u").out == "0\n"
+    assert run("--entrypoint", "echo", "busybox", "a", "b").out == "a b\n"
 
 
 # ---- mounts
@@ -95,6 +97,22 @@ def test_a_read_only_root_has_its_volumes(run, tmp_path):
     done = run("--read-only", "-v", f"{tmp_path}:/data", "busybox", "sh", "-c", "touch /x; touch /data/x && echo may")
     assert done.out == "may\n"
     assert "/x: Read-only file system" in done.err
+
+
+def test_what_is_mounted_below_a_read_only_volume_is_read_only_too(run, tmp_path):
+    (tmp_path / "give/below").mkdir(parents=True)
+    command = [run.cli, "run", "--rm", "-v", f"{tmp_path}/give:/data:ro", "busybox", "touch", "/data/below/x"]
+    mount = f"mount -t tmpfs tmpfs {tmp_path}/give/below; exec \"$@\""
+    done = subprocess.run(["unshare", "--mount", "sh", "-c", mount, "sh", *command], text=True, capture_output=True)
+    assert "Read-only file system" in done.stderr
+
+
+def test_where_the_image_keeps_data_a_read_only_one_can_be_written_to(run, place):
+    set_image(place, Volumes={"/data": {}, "/etc": {}})
+    done = run("--read-only", "busybox", "sh", "-c", "touch /data/x /etc/x; cut -d: -f1 /etc/passwd; touch /x")
+    assert done.out == "root\nalice\n"
+    assert done.err.count("Read-only file system") == 1
+    assert not (place / "data/images/busybox/rootfs/etc/x").exists()
 
 
 # ---- network

@@ -41,7 +41,7 @@ def test_a_volume_is_a_bind_mount(tmp_path):
     (tmp_path / "b").mkdir()
     found = asked.volumes(Asked(volume=[f"{tmp_path}/b:/data/below:ro,rslave", f"{tmp_path}:/data/"]))
     assert [(each["source"], each["destination"], each["options"]) for each in found] == [
-        (str(tmp_path), "/data", ["rbind", "rprivate"]), (f"{tmp_path}/b", "/data/below", ["rbind", "rslave", "ro"])]
+        (str(tmp_path), "/data", ["rbind", "rprivate"]), (f"{tmp_path}/b", "/data/below", ["rbind", "rslave", "rro"])]
 
 
 def test_a_relative_source_is_in_this_folder(tmp_path, monkeypatch):
