@@ -282,11 +282,11 @@ at $2 "link set cable up"
 at $1 "route"
 
 # %% [markdown] id="use-cable"
-# From the left container, with its own `ping` and `wget`. (`nsenter --all` enters all its namespaces.)
+# From the left container, with its own `ping` and `wget`: `nsenter` enters its network and its files.
 
 # %% id="ping" kind="Run"
-# !nsenter --target {left.pid} --all ping -c 1 10.6.0.2 | grep received
-# !nsenter --target {left.pid} --all wget -qO- http://10.6.0.2/hosts
+# !nsenter --target {left.pid} --net --mount ping -c 1 10.6.0.2 | grep received
+# !nsenter --target {left.pid} --net --mount wget -qO- http://10.6.0.2/hosts
 
 # %% [markdown] id="own-cable"
 # A page came over the cable, from a program that knows nothing of it. And no packet has left the machine: neither end
@@ -420,11 +420,11 @@ strace_runtime("crun", "network")
 # argument. dockerd does it itself. You write such a plugin in lab 13.
 #
 # In Kubernetes all containers of a **Pod** share one network namespace: each reaches the others at 127.0.0.1, and two
-# cannot take the same port. We make a Pod: a second container that is started in the network of `right`, and leaves
-# the step `unshare_net` out.
+# cannot take the same port. We make a Pod: a second container is started in the network of `right`, and with
+# `--network host` it stays in the network that it is started in.
 
 # %% id="wild-pod" kind="In the wild"
-# !nsenter --net=/proc/{right.pid}/ns/net contain-lab run --rm --skip unshare_net busybox wget -qO- http://127.0.0.1/hosts
+# !nsenter --net=/proc/{right.pid}/ns/net contain-lab run --rm --network host busybox wget -qO- http://127.0.0.1/hosts
 
 # %% [markdown] id="your-runtime"
 # ## Your runtime

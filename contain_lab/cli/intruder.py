@@ -6,6 +6,7 @@ import os
 import sys
 
 from contain_lab import steps
+from contain_lab.errors import ContainLabError
 from contain_lab.labkit.intruder import attacks, board
 
 COLOURS = {"works": "\033[31m", "held": "\033[32m"}
@@ -25,7 +26,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Run the attacks; 0, however they ended."""
-    chosen = [attacks.find(name) for name in options.only] or list(attacks.ATTACKS)
+    chosen = [attacks.find(name) for name in options.only] or list(filter(board.playable, attacks.ATTACKS))
+    for attack in chosen:
+        if not board.playable(attack):
+            raise ContainLabError(f"attack {attack.name}: {board.NEEDS_IDS}", "run as root")
     package = options.package.rstrip("/")
     if package:
         steps.check_owner(package)

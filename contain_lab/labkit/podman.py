@@ -17,11 +17,14 @@ from contain_lab.labkit.ordinary import NUMBER
 from contain_lab.labkit.sentence import Refused, Sentence
 
 APART = ("unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc")
+# how Podman tells itself that it is in a user namespace already, and may have but a few ids
+MAPPED = {"_CONTAINERS_USERNS_CONFIGURED": "done", "_CONTAINERS_ROOTLESS_UID": "1", "_CONTAINERS_ROOTLESS_GID": "1"}
 SCRIPT = """
 set -eu
 folder=$1 user=$2 runtime=$3 rootfs=$4
 shift 4
 if [ "$(id -u)" = 0 ]; then
+    for each in /run /dev/shm; do mount -t tmpfs -o mode=1777 cl-podman $each; done
     mount -t tmpfs -o mode=755 cl-podman "$folder"
     mount --make-rshared /
 fi
@@ -70,7 +73,7 @@ def podman_run(runtime: str, *command: str, rootless: bool = False) -> Sentence:
         words = [*(() if me else APART), "sh", "-c", SCRIPT, "podman", folder, str(user), os.path.abspath(runtime),
                  image.find("busybox").rootfs, *command]
         done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60, stdin=subprocess.DEVNULL,
-                              env={**os.environ, "PATH": path})
+                              env={**os.environ, "PATH": path, **({} if files.is_machines_root() else MAPPED)})
     if done.returncode:
         said = [line for line in done.stderr.splitlines() if line and not line.startswith("time=")]
         raise Refused(f"podman: {said[-1] if said else f'exit code {done.returncode}'}")

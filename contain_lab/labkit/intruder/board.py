@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from contain_lab import steps
+from contain_lab import files, steps
 from contain_lab.labkit.intruder import stage
 from contain_lab.labkit.intruder.attacks import Attack
 
+NEEDS_IDS = "it takes ids that only root may map"
 VERDICTS = {True: "works", False: "held"}
 
 
@@ -33,6 +34,11 @@ def rows(chosen: Sequence[Attack], package: str = "", skipped: tuple[str, ...] =
     for attack in chosen:
         plain = stage.play(attack.name, "plain")
         yield Row(attack, plain, stage.play(attack.name, "container", package, skipped))
+
+
+def playable(attack: Attack) -> bool:
+    """Whether an attack can be played here: a second user namespace needs more ids than an ordinary user has."""
+    return not attack.mapped or files.is_machines_root()
 
 
 def heading(chosen: Sequence[Attack], container: str) -> str:
