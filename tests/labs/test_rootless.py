@@ -4,7 +4,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -21,25 +22,30 @@ GOOD = "syscalls.sethostname(name)"
 
 
 @pytest.fixture
-def judged(tmp_path: Path) -> Callable[..., list[object]]:
-    """The verdict on a set_hostname with this body, asked for by an ordinary user who owns all that is theirs."""
-    for folder in tmp_path.parents[:2]:
-        folder.chmod(0o711)
+def home() -> Iterator[Path]:
+    """A folder that others may enter; pytest's own are root's alone, and every session sees to it again."""
+    with tempfile.TemporaryDirectory(prefix="cl-rootless-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
 
+
+@pytest.fixture
+def judged(home: Path) -> Callable[..., list[object]]:
+    """The verdict on a set_hostname with this body, asked for by an ordinary user who owns all that is theirs."""
     def judge(body: str, check: str = "uts.hostname") -> list[object]:
-        package = tmp_path / "my_runtime"
+        package = home / "my_runtime"
         package.mkdir(exist_ok=True)
         lines = body.replace("\n", "\n    ")
         (package / "namespaces.py").write_text(
             "import os, signal, socket\nfrom contain_lab import syscalls\n"
             "from contain_lab.syscalls import *\ndef unshare_uts():\n    syscalls.unshare(CLONE_NEWUTS)\n"
-            f"HOME, OURS = {str(tmp_path)!r}, os.path.dirname(syscalls.__file__)\n"
+            f"HOME, OURS = {str(home)!r}, os.path.dirname(syscalls.__file__)\n"
             f"def set_hostname(name):\n    {lines}\n")
-        (tmp_path / "secret").write_text("mine\n")
-        for path in (tmp_path, package, tmp_path / "secret", package / "namespaces.py"):
+        (home / "secret").write_text("mine\n")
+        for path in (home, package, home / "secret", package / "namespaces.py"):
             os.chown(path, NOBODY, NOBODY)
         done = subprocess.run([sys.executable, "-c", ASK, check, str(package)], user=NOBODY, group=NOBODY,
-                              extra_groups=[], env={"HOME": str(tmp_path), "PATH": os.environ["PATH"]},
+                              extra_groups=[], env={"HOME": str(home), "PATH": os.environ["PATH"]},
                               capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
@@ -67,12 +73,12 @@ def test_a_right_step_passes(judged: Callable[..., list[object]]):
     ("syscalls.setns(os.open('/proc/1/ns/uts', 0), 0)\nsyscalls.sethostname(name)", "uts.hostname.host_changed", "out"),
 ])
 def test_a_wrong_step_harms_nothing_of_theirs(body: str, said: str, word: str, judged: Callable[..., list[object]],
-                                              tmp_path: Path):
+                                              home: Path):
     _, message, text = judged(body)
     assert message == said, text
     assert word in str(text)
-    assert (tmp_path / "secret").read_text() == "mine\n"
-    assert not (tmp_path / "mine").exists()
+    assert (home / "secret").read_text() == "mine\n"
+    assert not (home / "mine").exists()
 
 
 def test_a_machine_that_allows_it_is_told_as_one_where_labs_can_run(cli: str):
