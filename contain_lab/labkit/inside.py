@@ -1,11 +1,10 @@
-"""What runs in the sandbox beside the student's process: PID 1, a neighbour, orphans.
+"""What runs in the sandbox beside the student's process: PID 1, and a neighbour.
 
 man: pid_namespaces(7), prctl(2). All of it begins as a copy of the judge (clone3 and fork, no execve), so what is
 imported there is here. Nothing of the student's is loaded in these processes; see `sandbox`.
 """
 
 import os
-import select
 
 from contain_lab import syscalls
 from contain_lab.errors import ContainLabError, explain
@@ -98,25 +97,3 @@ def start_neighbour(flags: int) -> None:
     if not os.read(hear, 1):
         raise ContainLabError("the neighbour went away")
     os.close(hear)
-
-
-def leave_orphans(number: int = 2, code: int = 7) -> None:
-    """For a scene with `first`: process 2 is a child that ends with `code`, after `number` orphans, PIDs 4, 6, …
-
-    An orphan is a grandchild whose parent has ended, so the kernel gives it to process 1; each ends a few
-    milliseconds later, with exit code 1, and is a zombie until process 1 waits for it. man: wait(2).
-    """
-    child = os.fork()
-    if child == 0:
-        _end_later(0.02 + 0.01 * number, code)
-    for count in range(number):
-        parent = os.fork()
-        if parent == 0:
-            os.fork() or _end_later(0.01 * (count + 1), 1)
-            os._exit(0)
-        os.waitpid(parent, 0)
-
-
-def _end_later(seconds: float, code: int) -> "NoReturn":
-    select.select([], [], [], seconds)
-    os._exit(code)

@@ -34,7 +34,7 @@ class Scene:
     neighbour: flags of a second process in namespaces of its own, 0 for none; needed: other paths that must be seen;
     arrange: makes what else stands in the sandbox, called by its first process before the others are there; first:
     the student's process is the first of a PID namespace of its own, with its own /proc; prepare: called in the
-    student's process, apart as it will be, before a line of the student's is read (`inside.leave_orphans`); twice: a
+    student's process, apart as it will be, before a line of the student's is read; twice: a
     step may return in a child, too, which stays where it returned 0 there, as clone and fork do.
     """
 
