@@ -42,6 +42,10 @@ def become_root() -> None:
     os.setresuid(0, 0, 0)
 
 
+# Ours, also where a student's step has the name: what is removed and swept must not depend on it.
+_deny_setgroups, _write_id_maps, _become_root = deny_setgroups, write_id_maps, become_root
+
+
 # ---- ids that are granted to an ordinary user
 
 def write_granted_map(kind: str, pid: int, ranges: "Ranges") -> None:
@@ -93,7 +97,7 @@ def run_mapped(function: "Callable[[], object]") -> None:
             os.write(say, b"-")
             os.close(go)
             if os.read(hear, 1):
-                become_root()
+                _become_root()
                 function()
                 code = 0
         except BaseException as error:  # noqa: BLE001  whatever it is, it is told outside
@@ -124,7 +128,7 @@ def open_namespace(uids: "Ranges", gids: "Ranges") -> int:
         os.read(hear, 1)  # until the other end is closed, by whatever end its process comes to
         os._exit(0)
     try:
-        write_id_maps(pid, uids, gids)
+        _write_id_maps(pid, uids, gids)
         return os.open(f"/proc/{pid}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
     finally:
         os.close(hear)
@@ -136,8 +140,8 @@ def map_own_ids(pid: int) -> None:
     """Map all ids that are this user's in the user namespace of a process."""
     uids, gids = own_maps()
     if os.geteuid() and len(gids) == 1:
-        deny_setgroups(pid)
-    write_id_maps(pid, uids, gids)
+        _deny_setgroups(pid)
+    _write_id_maps(pid, uids, gids)
 
 
 def own_maps() -> "tuple[Ranges, Ranges]":

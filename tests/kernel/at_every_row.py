@@ -1,6 +1,6 @@
 """Do something at every row of the plan of a container, each time in a process of its own, and say what was left.
 
-    at_every_row.py skip|fail|kill-run|kill-create|kill-create-user
+    at_every_row.py skip|fail|kill-run|kill-create, or each of them with -user: with user and time namespaces
 
 A line of JSON for each: step, side ("self": who runs the row is killed; "parent": its parent), code, err, before (what
 was left), after (what is left once it was swept). State and data are where $CONTAIN_LAB_STATE and $CONTAIN_LAB_DATA
@@ -31,18 +31,24 @@ PROGRAM = ["sh", "-c", "true"]
 def prepare(how: str) -> Plan:
     """The plan of a default container, run from the image or created from a bundle."""
     plan = engine.prepare("busybox", PROGRAM, engine.Asked(netns=f"{STATE}/net"))
-    if how == "kill-create-user":
-        map_ids(plan.config)
-    return Plan(oci_config(plan), plan.root, f"{OCI}/x") if how.startswith("kill-create") else plan
+    creates = how.startswith("kill-create")
+    if how.endswith("-user"):
+        map_ids(plan.config, 100000 if creates else 0)  # the layer that a run has is closed to strangers
+        plan = Plan(plan.config, plan.root, plan.folder, plan.overlay, waits=False)
+    return Plan(oci_config(plan), plan.root, f"{OCI}/x") if creates else plan
 
 
-def map_ids(config: dict[str, Any]) -> None:
-    """A user namespace, and one to join before it, which needs a process in between."""
+def map_ids(config: dict[str, Any], outside: int) -> None:
+    """User and time namespaces, a mount with mapped ids, and a namespace to join, which needs a process in between."""
     linux = config["linux"]
     linux["namespaces"] = [each for each in linux["namespaces"] if each["type"] != "ipc"] + [
-        {"type": "user"}, {"type": "ipc", "path": "/proc/self/ns/ipc"}]
-    linux["uidMappings"] = linux["gidMappings"] = [{"containerID": 0, "hostID": 100000, "size": 1000}]
-    config["mounts"] = [each for each in config["mounts"] if each["type"] != "mqueue"]
+        {"type": "user"}, {"type": "time"}, {"type": "ipc", "path": "/proc/self/ns/ipc"}]
+    linux["uidMappings"] = linux["gidMappings"] = [{"containerID": 0, "hostID": outside, "size": 1000}]
+    linux["timeOffsets"] = {"boottime": {"secs": 1000}}
+    config["mounts"] = [each for each in config["mounts"] if each["type"] != "mqueue"] + [
+        {"destination": "/tmp", "type": "bind", "source": f"{DATA}/images", "options": ["rbind", "idmap"]},
+        {"destination": "/run", "type": "tmpfs", "source": "tmpfs", "options": ["tmpcopyup"]},
+        {"destination": "/run", "options": ["remount", "ro"], "type": "tmpfs"}]
 
 
 def oci_config(plan: Plan) -> dict[str, Any]:
@@ -151,8 +157,7 @@ def sweep() -> None:
 # ---- one after the other
 
 DO: dict[str, Callable[[Plan, str, int, str], int]] = {
-    "skip": leave_out, "fail": let_fail, "kill-run": kill_run, "kill-create": kill_create,
-    "kill-create-user": kill_create}
+    "skip": leave_out, "fail": let_fail, "kill-run": kill_run, "kill-create": kill_create}
 
 
 def places(how: str) -> Iterator[tuple[str, int, str]]:
@@ -161,7 +166,7 @@ def places(how: str) -> Iterator[tuple[str, int, str]]:
     child = [steps.full_name(row[0], row[1]) for row in [*plan.between, *plan.alone, *plan.inside]]
     here = [steps.full_name(row[0], row[1]) for row in [*plan.before, plan.clone, *plan.mapped, *plan.beside,
                                                         *plan.outside]]
-    if how in ("skip", "fail"):
+    if how.startswith(("skip", "fail")):
         yield from ((name, 1, "self") for name in dict.fromkeys(here + child))
         return
     for names, sides in ((here, ("self",)), (child, ("self", "parent"))):
@@ -178,7 +183,7 @@ def one(how: str, step: str, number: int, side: str) -> dict[str, object]:
         os.dup2(errors, 2)
         code = 99
         try:
-            code = DO[how](prepare(how), step, number, side)
+            code = DO[how.removesuffix("-user")](prepare(how), step, number, side)
         except (ContainLabError, OSError) as error:
             code = cli.report(error)
         finally:

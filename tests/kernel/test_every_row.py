@@ -40,8 +40,9 @@ def told(each: dict[str, Any]) -> str:
     return f"{each['step']} #{each['number']} {each['side']}: exit {each['code']}, {each['before']}, {each['err']!r}"
 
 
-def test_a_step_that_fails_is_named_and_nothing_is_left(rows, host):
-    found = rows("fail")
+@pytest.mark.parametrize("how", ["fail", "fail-user"])
+def test_a_step_that_fails_is_named_and_nothing_is_left(rows, host, how):
+    found = rows(how)
     assert len(found) >= 30
     assert [told(each) for each in found if each["before"] or each["after"]] == []
     assert [told(each) for each in found if each["code"] != 125
@@ -49,8 +50,9 @@ def test_a_step_that_fails_is_named_and_nothing_is_left(rows, host):
             or "input/output error (EIO)\nhint: it was made to fail, as --fail asks" not in each["err"]] == []
 
 
-def test_a_step_that_is_left_out_does_no_harm_to_the_host(rows, host):
-    found = rows("skip")
+@pytest.mark.parametrize("how", ["skip", "skip-user"])
+def test_a_step_that_is_left_out_does_no_harm_to_the_host(rows, host, how):
+    found = rows(how)
     assert len(found) >= 30
     assert [told(each) for each in found if each["before"] or each["after"]] == []
     assert [told(each) for each in found if each["code"] not in (0, 125, 126, 127)] == []
@@ -59,8 +61,9 @@ def test_a_step_that_is_left_out_does_no_harm_to_the_host(rows, host):
         "namespaces.uts.set_hostname", "rootfs.mask_path", "capabilities.drop_bounding_set"}
 
 
-def test_a_run_that_is_killed_leaves_nothing_that_is_not_swept(rows, host):
-    found = rows("kill-run")
+@pytest.mark.parametrize("how", ["kill-run", "kill-run-user"])
+def test_a_run_that_is_killed_leaves_nothing_that_is_not_swept(rows, host, how):
+    found = rows(how)
     assert len(found) >= 90
     assert [told(each) for each in found if each["after"]] == []
     assert [told(each) for each in found if {"process", "mount"} & set(each["before"])] == []
