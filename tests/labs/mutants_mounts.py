@@ -42,6 +42,9 @@ MUTANTS: dict[str, dict[str, tuple[str, str]]] = {
                            "mounts.proc.outside"),
         "follows_links": (PROC.format("rootfs.mount_new(root, target, 'proc', 'proc', options)"),
                           "mounts.proc.followed"),
+        "looks_at_the_last_part": (PROC.format("assert not os.path.islink(root + target); "
+                                               "rootfs.mount_new(root, target, 'proc', 'proc', options)"),
+                                   "mounts.proc.followed"),
         "swallows": (f"{PROC.format('try: mount_well(root, target, options)')}\n    except Exception: pass\n\n\n"
                      + GOOD_PROC.partition("\n\n\n")[2].replace("mount_proc", "mount_well"), "mounts.proc.silent"),
         "no_place_for_it": (PROC.format("syscalls.mount('proc', root + target, 'proc', "

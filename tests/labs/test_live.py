@@ -126,6 +126,15 @@ def test_runc_sets_a_parameter_after_the_namespaces_and_forks_twice():
         wild.strace_runtime("runc", "weather")
 
 
+@pytest.mark.needs("runc", "strace")
+def test_runc_binds_its_root_pivots_onto_it_and_closes_what_belongs_to_the_machine():
+    root, mounts = (repr(wild.strace_runtime("runc", show)) for show in ("root", "mounts"))
+    assert root.index("MS_BIND|MS_REC") < root.index("pivot_root") < root.index('umount2(".", MNT_DETACH)')
+    assert "chroot" not in root
+    assert mounts.index("MS_REC|MS_SLAVE") < mounts.index('"proc"') < mounts.index("pivot_root")
+    assert mounts.index("pivot_root") < mounts.index('"/proc/sys", MS_RDONLY') < mounts.index("ENOTDIR")
+
+
 def test_a_runtime_that_is_not_there_is_told():
     assert repr(wild.strace_runtime("no-such-runtime")).startswith("no-such-runtime: not on this machine")
 

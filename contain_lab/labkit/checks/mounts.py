@@ -39,7 +39,7 @@ def arrange_root(root: str) -> None:
     outside = f"{os.path.dirname(root)}/outside"
     os.makedirs(root)
     syscalls.mount(root, root, None, MS_BIND)
-    for folder in (f"{root}/proc", root + INNER, f"{root}{outside}", outside):
+    for folder in (f"{root}/proc", root + INNER, f"{root}{outside}/proc", f"{outside}/proc"):
         os.makedirs(folder)
     for file in (f"{root}/etc/passwd", f"{root}{outside}/passwd", f"{outside}/passwd"):
         os.close(os.open(file, os.O_WRONLY | os.O_CREAT))
@@ -119,15 +119,21 @@ def proc(judge: "Judge") -> dict[str, object]:
             before = mount_table.seen(box.student)
             box.must("mount_proc", root, target, OPTIONS)
             _look_at_proc(box, before, root, target)
-        before = mount_table.seen(box.student)
-        said = box.call("mount_proc", root, "/linked-proc", OPTIONS)
-        if new := _new(box, before):
-            outside = [mount.place for mount in new if not mount.place.startswith(f"{root}/")]
-            places = ", ".join(outside or [mount.place.removeprefix(root) for mount in new])
-            raise Failed("mounts.proc.outside" if outside else "mounts.proc.followed", places=places)
-        if "raised" not in said:
-            raise Failed("mounts.proc.silent")
+        for target in ("/linked-proc", "/link/proc"):
+            _look_at_link(box, root, target)
     return {}
+
+
+def _look_at_link(box: "Sandbox", root: str, target: str) -> None:
+    """A link is the target, or on the way to it: the step must refuse."""
+    before = mount_table.seen(box.student)
+    said = box.call("mount_proc", root, target, OPTIONS)
+    if new := _new(box, before):
+        outside = [mount.place for mount in new if not mount.place.startswith(f"{root}/")]
+        places = ", ".join(outside or [mount.place.removeprefix(root) for mount in new])
+        raise Failed("mounts.proc.outside" if outside else "mounts.proc.followed", target=target, places=places)
+    if "raised" not in said:
+        raise Failed("mounts.proc.silent", target=target)
 
 
 def _new(box: "Sandbox", before: "list[Mount]") -> "list[Mount]":
