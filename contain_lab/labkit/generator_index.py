@@ -56,7 +56,7 @@ def _labs(root: Path, labs: Sequence[Lab]) -> str:
     lines = ["| lab | it adds | exercises | time | needs |", "|---|---|---|---|---|"]
     for lab in labs:
         link = f"[{lab.number} {lab.title}]({lab.stem}.ipynb)"
-        done = "<br>".join(f"{each.name} {each.level}, {each.minutes} min"
+        done = "<br>".join(f"{each.name}:&nbsp;{each.level},&nbsp;{each.minutes}&nbsp;min"
                            for each in exercises(read_source(root / f"solutions/{lab.stem}.py")))
         needs = ", ".join(need for need in lab.needs if need not in ALIKE)
         lines.append(f"| {link} | {_phrase(lab.number, 'adds')} | {done} | {lab.minutes} min | {needs} |")

@@ -5,8 +5,6 @@ Nothing that is graded depends on the buttons: every function that shows a quest
 
 from __future__ import annotations
 
-import html
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -51,23 +49,10 @@ class Question:
 
 def buttons(question: Question, chosen: Callable[[str], str], letter: str = "") -> Any:
     """The question as a widget; chosen(letter) is called at each choice, what it returns is shown."""
-    import ipywidgets as widgets
+    from contain_lab.labkit import choice_widget
 
-    options = [(f"{each}) {choice}", each) for each, choice in
-               zip(question.letters(), question.choices, strict=True)]
-    choice = widgets.RadioButtons(options=options, value=letter or None, layout={"width": "max-content"})
-    answer = widgets.HTML()
-
-    def tell(change: Any) -> None:
-        answer.value = as_html(chosen(change["new"])) if change["new"] else ""
-
-    choice.observe(tell, "value")
-    return widgets.VBox([widgets.HTML(f"<b>{as_html(question.ask)}</b>"), choice, answer])
-
-
-def as_html(text: str) -> str:
-    """Plain text for a widget: its lines kept, nothing of it a tag, what stands in backticks as code."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text)).replace("\n", "<br>")
+    choices = dict(zip(question.letters(), question.choices, strict=True))
+    return choice_widget.make(question.ask, choices, chosen, letter)
 
 
 class Shown:

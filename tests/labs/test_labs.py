@@ -88,7 +88,7 @@ def test_the_index_links_to_every_lab_that_there_is_with_its_minutes():
     rows = re.findall(r"\[(\d\d) ([^\]]+)\]\((\w+)\.ipynb\) \|.*?\| (\d+) min \|", index)
     assert rows == [(lab.number, lab.title, lab.stem, str(lab.minutes)) for lab in LABS]
     assert set(re.findall(r"\((\w+)\.ipynb\)", index)) == {lab.stem for lab in LABS}
-    assert all(f"`{step.name}` {step.level}, {step.minutes} min" in index for lab in LABS for step in lab.steps)
+    assert all(f"`{step.name}`:&nbsp;{step.level},&nbsp;{step.minutes}&nbsp;min<br>" in index for lab in LABS for step in lab.steps)
     numbers = [f"{at:02}" for at in range(20)]
     assert all(re.search(rf"^\| \[?{number} ", index, re.MULTILINE) for number in numbers)
 

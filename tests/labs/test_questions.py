@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from contain_lab.labkit import lab, predictions, puzzles, recall_stories, recalls, words
-from contain_lab.labkit.question import Question, as_html
+from contain_lab.labkit import lab, namespace_play, predictions, puzzles, recall_stories, recalls, words
+from contain_lab.labkit.question import Question
 from contain_lab.labkit.sentence import Refused, Sentence
 
 LABS = words.numbers()
@@ -64,13 +64,14 @@ def test_an_unknown_id_names_those_that_there_are():
 
 
 def test_the_buttons_do_what_the_letters_do(folder):
-    box = predictions.predict("uts-copy").make()
-    question, choice, answer = box.children
-    assert "asks for the host name at once" in question.value
-    choice.value = "c"
+    widget, sent = predictions.predict("uts-copy").make(), []
+    widget.send = sent.append
+    assert "asks for the host name at once" in widget.ask
+    assert [letter for letter, _ in widget.choices] == list("abcd")
+    widget._handle_custom_msg({"letter": "c"}, [])
     assert predictions.stored("uts-copy") == "c"
-    assert "Your prediction is stored: c)" in answer.value
-    assert predictions.predict("uts-copy").make().children[1].value == "c"    # after a reload
+    assert sent[0]["said"].startswith("Your prediction is stored: c)")
+    assert predictions.predict("uts-copy").make().letter == "c"    # after a reload
 
 
 # ---- recall
@@ -145,9 +146,9 @@ def test_two_letters_answer_both():
 
 def test_the_button_asks_two_others():
     shown, others = recalls.recall("01").make().children
-    before = [each.children[0].value for each in shown.children]
+    before = [each.ask for each in shown.children]
     others.click()
-    assert [each.children[0].value for each in shown.children] != before
+    assert [each.ask for each in shown.children] != before
 
 
 # ---- order
@@ -190,11 +191,13 @@ def test_the_moved_lines_are_judged_as_their_letters_are():
     assert sent[2] == {"right": False, "said": "Nothing stands above the dashed line."}
 
 
-def test_the_page_gets_the_scripts_of_the_package_and_asks_nobody_else():
-    widget = puzzles.order("uts-start").make()
+@pytest.mark.parametrize("show", [lambda: puzzles.order("uts-start"), lambda: predictions.predict("uts-copy"),
+                                  namespace_play.play_namespaces])
+def test_the_page_gets_the_scripts_of_the_package_and_asks_nobody_else(show):
+    widget = show().make()
     assert "export default" in widget._esm
-    assert ".cl-order" in widget._css
-    assert not re.search(r"https?://|\bimport\b", widget._esm + widget._css)
+    assert ".cl-" in widget._css
+    assert not re.search(r"https?://|\bimport\b|\burl\(", widget._esm + widget._css)
 
 
 # ---- as it is shown
@@ -220,7 +223,6 @@ def test_where_i_stand_counts_steps_and_checks(folder):
 def test_a_question_shows_text_wherever_there_is_no_widget():
     question = Question("<b> or not?", ("x < y", "y"), "b", "So it is.")
     assert question.text() == "<b> or not?\n  a) x < y\n  b) y"
-    assert as_html("`a < b`\n<i>") == "<code>a &lt; b</code><br>&lt;i&gt;"
     for shown in (predictions.predict("uts-copy"), recalls.recall("01"), puzzles.order("uts-start")):
         data = shown._repr_mimebundle_()
         assert data["text/plain"] == repr(shown) == shown.text

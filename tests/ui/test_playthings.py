@@ -1,4 +1,4 @@
-"""Playthings in a real browser, used by the keyboard alone."""
+"""Questions and playthings in a real browser, used by the keyboard alone."""
 
 import pytest
 from browser import Student, wait_for
@@ -41,4 +41,22 @@ def test_the_slider_goes_from_step_to_step_with_the_arrow_keys(port: int, contex
         student.press("ArrowRight")
     wait_for(lambda: said.inner_text() == "set_hostname changes: host name.")
     assert here.locator("tr.cl-play-other").all_inner_texts() == ["host name\tthe machine's\tbox"]
+    assert (student.outside, student.errors) == ([], [])
+
+
+def test_a_prediction_is_made_with_the_arrow_keys_and_is_still_there_when_the_cell_runs_again(
+        port: int, context: BrowserContext):
+    student = Student(context, port, "01_uts.ipynb")
+    student.run("begin")
+    student.run("predict-copy")
+    here = student.cell("predict-copy")
+    said = here.locator(".cl-choice-said")
+    student.press("Escape")
+    student.tab_to(".cl-choice input")
+    student.press("Space", "ArrowDown")
+    wait_for(lambda: said.inner_text().startswith("Your prediction is stored: b)"))
+    assert here.locator("legend").inner_text().startswith("A process moves into a new UTS namespace")
+    assert "Your prediction is stored: b)" in student.run("predict-copy", 'predict("uts-copy", "b")')
+    student.run("predict-copy", 'predict("uts-copy")')
+    assert here.locator("input:checked").get_attribute("value") == "b"
     assert (student.outside, student.errors) == ([], [])
