@@ -136,7 +136,7 @@ print(errno.errorcode[number])
 # namespace** is meant, the one that it was made in.
 #
 # Both take a `struct ifreq`: 16 bytes for the link's name, then two bytes for the flags, then bytes that do not matter
-# here, 32 together. In the language of Python's module `struct` that is `16sH14x`. The worked example reads the flags:
+# here. In the language of Python's module `struct` that is `16sH14x`. The worked example reads the flags:
 
 # %% id="worked-flags" kind="Run"
 %%script unshare --net python
@@ -454,10 +454,10 @@ name = f"/tmp/cl-box{os.getpid()}"
 # ## Further
 #
 # *Hard, 15 minutes, no check.* A socket belongs to the namespace **in which it was made**, wherever the process goes
-# afterwards. Make use of it. Write a cell with `%%python - {right.pid}`: enter the network of `right`, make a server
-# socket on 127.0.0.1, port 7000; then call `unshare` with `CLONE_NEWNET`, which leads you elsewhere, and answer there. From the
-# container, `nc 127.0.0.1 7000` gets your answer, from a process that is not in its network. This is how a port of the
-# host is led into a container without root (lab 14).
+# afterwards. Make use of it. Write a cell with `%%python --bg - {right.pid}` (`--bg`: in the background, so that you can
+# go on): enter the network of `right`, make a server socket on 127.0.0.1, port 7000; then call `unshare` with
+# `CLONE_NEWNET`, which leads you elsewhere, and answer there. In the container, `nc 127.0.0.1 7000` gets your answer,
+# from a process that is not in its network. This is how a port of the host is led into a container without root (lab 14).
 #
 # ## Clean up
 

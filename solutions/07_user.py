@@ -309,8 +309,9 @@ except OSError as error:
 # !contain-lab run --rm --skip unshare_cgroup busybox grep -cE ":/.+" /proc/self/cgroup | grep -q "[1-9]" && echo "more than none"
 
 # %% [markdown] id="cgroup-explained"
-# With its namespace the container believes that it is at the top. That is more than tidiness: whoever sees the path knows
-# the container's name on the host, and where to look for files that should be out of reach (CVE-2022-0492).
+# With its namespace the container believes that it is at the top. That is more than tidiness: a cgroup file system that is
+# mounted in there begins at the container's own group, and not at the host's first. (CVE-2023-25809 is what came of it
+# where a runtime left this namespace out.)
 
 # %% id="predict-time" kind="Predict"
 predict("user-time")
@@ -350,16 +351,16 @@ strace_runtime("crun", "ids")
 # %% [markdown] id="your-runtime"
 # ## Your runtime
 #
-# The ordinary user gets a copy of your steps, and starts a container with them:
+# The check starts a container with a user namespace and your steps, and looks at it from outside:
+
+# %% id="check-container" check="user.container"
+
+# %% [markdown] id="run-mine-task"
+# Now the ordinary user gets a copy of your steps, and starts a container with them:
 
 # %% id="run-mine" kind="Run"
 # !tar --create my_runtime | {user} sh -c 'cd; tar --extract'
 # !{user} sh -c 'cd; contain-lab run --rm --rootless --with my_runtime busybox id'
-
-# %% [markdown] id="check-container-task"
-# The last check starts a container with a user namespace, and looks at it from outside:
-
-# %% id="check-container" check="user.container"
 
 # %% [markdown] id="held"
 # And the attack:
@@ -370,18 +371,16 @@ strace_runtime("crun", "ids")
 # %% [markdown] id="podman"
 # ## Podman runs mine
 #
-# Seven labs are in `my_runtime`. `export` makes an OCI runtime of it, a program like runc and crun. Podman takes it. First
+# Seven labs are in `my_runtime`. `export` makes an OCI runtime of it, a program like runc and crun. Podman takes it: first
 # as root, then as an ordinary user. Each time the container prints its own `uid_map`. (Podman is kept apart here, in
-# namespaces of its own, so that it leaves nothing on your machine. Where it is not installed, the cells say so.)
+# namespaces of its own, so that it leaves nothing on your machine. Where it is not installed, the cell says so.)
 
 # %% id="export" kind="Run" tags=["nbval-ignore-output"]
 # !contain-lab export my_runtime -o ./my-runtime
 
-# %% id="podman-root" kind="Run"
-podman_run("./my-runtime", "cat", "/proc/self/uid_map")
-
-# %% id="podman-rootless" kind="Run"
-podman_run("./my-runtime", "cat", "/proc/self/uid_map", rootless=True)
+# %% id="podman-both" kind="Run"
+print(podman_run("./my-runtime", "cat", "/proc/self/uid_map"))
+print(podman_run("./my-runtime", "cat", "/proc/self/uid_map", rootless=True))
 
 # %% [markdown] id="podman-explained"
 # The first table is the machine's own: all numbers are themselves, and root is root. The second has one line for one
