@@ -171,6 +171,23 @@ def _check_process(config: "Config") -> None:
             raise InvalidConfig(f"process.user.{name}: {number} is not between 0 and 2^31-1")
 
 
+def not_granted(config: "Config") -> list[str]:
+    """The ambient capabilities that the kernel gives nobody: who is to pass one on has to have it inheritable, too.
+
+    "Runtimes SHOULD NOT fail if the container configuration requests capabilities that cannot be granted" (config.md);
+    that they are left out has to be said. man: capabilities(7).
+    """
+    asked = part(config, "process.capabilities") or {}
+    passed = {*(asked.get("inheritable") or [])} & {*(asked.get("permitted") or [])}
+    return [name for name in asked.get("ambient") or [] if name not in passed]
+
+
+def warnings(config: "Config") -> list[str]:
+    """What a config asks for and does not get, a line each."""
+    names = ", ".join(not_granted(config))
+    return [f"process.capabilities.ambient: {names}: not inheritable and permitted, so not granted"] if names else []
+
+
 def _check_limits(config: "Config") -> None:
     for number, limit in enumerate(part(config, "process.rlimits") or []):
         where = f"process.rlimits[{number}]"

@@ -41,8 +41,12 @@ class User:
         make_rootfs(image / "rootfs")
         (image / "config.json").write_text(json.dumps({"config": {"Cmd": ["sh"], "Env": ["PATH=/bin"]}}))
         subprocess.run(["chown", "-R", f"{self.uid}:{self.gid}", self.home], check=True)
-        program = f"import sys; sys.path.insert(0, {str(self.home / 'package')!r}); from contain_lab import cli"
-        return os.path.realpath(sys.executable), "-c", f"{program}; sys.exit(cli.main())"
+        return self.command("contain_lab.cli")
+
+    def command(self, module: str) -> tuple[str, ...]:
+        """How the user calls the main of a module of that copy."""
+        program = f"import sys; sys.path.insert(0, {str(self.home / 'package')!r}); from {module} import main"
+        return os.path.realpath(sys.executable), "-c", f"{program}; sys.exit(main())"
 
     def processes(self) -> list[int]:
         found = []

@@ -150,11 +150,13 @@ def dispatch(options: "Given", words: list[str]) -> int:
 
 def do_create(root: str, given: "Given", name: str) -> None:
     """create: make a container, up to the user's program."""
+    from contain_lab import spec
     from contain_lab.container import verbs
 
     refuse_descriptors(given)
     bundle = os.path.abspath(last(given, "--bundle", "."))
     config = verbs.load(bundle)
+    warn(spec.warnings(config), given)
     verbs.create(root, name, config, bundle, last(given, "--pid-file"), last(given, "--console-socket"))
 
 
@@ -179,6 +181,7 @@ def do_run(root: str, given: "Given", name: str) -> int:
     config = verbs.load(bundle)
     plan = Plan(config, spec.root_path(config, bundle), f"{root}/{state.check_id(name)}", waits=False)
     plan.bundle = bundle
+    warn(spec.warnings(config), given)
     front = attach.Foreground(bool(config["process"].get("terminal")))
 
     def serve(loop: "Loop", child: "Child") -> int:

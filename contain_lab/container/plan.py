@@ -255,6 +255,7 @@ def privilege_rows(config: "Config", init: bool = False) -> "Iterator[Row]":
     if user.get("umask") is not None:
         yield process, "set_umask", (user["umask"],)
     yield process, "enter_directory", (config["process"]["cwd"],)
+    sets["ambient"] = tuple(name for name in sets["ambient"] if name not in spec.not_granted(config))
     yield capabilities, "set_capabilities", tuple(
         sets[name] for name in ("effective", "permitted", "inheritable", "ambient"))
     if spec.part(config, "process.noNewPrivileges"):

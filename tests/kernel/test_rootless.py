@@ -1,5 +1,6 @@
 """`contain-lab run --rootless`, as ordinary users of this machine: with the own id alone, and with subordinate ones."""
 
+import json
 import os
 import signal
 import subprocess
@@ -9,6 +10,8 @@ from pathlib import Path
 import pytest
 from bundles import MARK, make_rootfs, marked, until
 from ordinary import User, ordinary_user
+
+from contain_lab import spec
 
 pytestmark = pytest.mark.needs("root", "busybox", "rootless")
 Tool = tuple[str, ...]
@@ -118,6 +121,24 @@ def test_a_killed_run_leaves_no_process_and_clean_takes_the_rest(anna):
     until(lambda: not user.processes())
     assert marked(mark) == []
     assert "removed container " in user.says(*tool, "clean")
+
+
+def test_the_oci_command_line_serves_an_ordinary_user_too(anna):
+    user, _ = anna
+    runtime, bundle = user.command("contain_lab.cli.oci"), user.home / "bundle"
+    bundle.mkdir()
+    rootfs = str(user.home / ".local/share/contain_lab/images/busybox/rootfs")
+    config = spec.default(["sh", "-c", "id -u; hostname"], rootfs, "mine", ("CAP_KILL",), ("PATH=/bin",))
+    config["linux"]["namespaces"].append({"type": "user"})
+    config["linux"]["uidMappings"] = [{"containerID": 0, "hostID": user.uid, "size": 1}]
+    config["linux"]["gidMappings"] = [{"containerID": 0, "hostID": user.gid, "size": 1}]
+    config["mounts"][2]["options"].remove("gid=5")
+    (bundle / "config.json").write_text(json.dumps(config))
+    assert user.says(*runtime, "run", "--bundle", bundle, "one") == "0\nmine\n"
+    user.says("sh", "-c", '"$@" >/dev/null 2>&1', "sh", *runtime, "create", "--bundle", bundle, "two")
+    assert json.loads(user.says(*runtime, "state", "two"))["status"] == "created"
+    user.says(*runtime, "delete", "two")
+    assert user.says(*runtime, "list", "-q") == ""
 
 
 def test_a_students_steps_run_as_an_ordinary_user(anna):

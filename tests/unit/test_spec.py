@@ -193,6 +193,17 @@ def test_a_changed_config_is_valid_or_an_error_of_ours(changes):
         plan.program()
 
 
+def test_an_ambient_capability_that_nobody_can_have_is_left_out_and_told(config):
+    sets = config["process"]["capabilities"]
+    sets.update(inheritable=["CAP_CHOWN", "CAP_SYS_TIME"], ambient=["CAP_CHOWN", "CAP_KILL", "CAP_SYS_TIME"])
+    assert spec.not_granted(config) == ["CAP_KILL", "CAP_SYS_TIME"]
+    assert spec.warnings(config) == [
+        "process.capabilities.ambient: CAP_KILL, CAP_SYS_TIME: not inheritable and permitted, so not granted"]
+    rows = Plan(config, "/root", "/state/x").rows()
+    assert next(args[3] for _, name, args, *_ in rows if name == "set_capabilities") == ("CAP_CHOWN",)
+    assert spec.warnings(make_config()) == []
+
+
 def test_a_relative_root_is_relative_to_the_bundle(tmp_path, config):
     (tmp_path / "rootfs").mkdir()
     assert spec.root_path(config, str(tmp_path)) == f"{tmp_path}/rootfs"
