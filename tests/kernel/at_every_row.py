@@ -35,7 +35,8 @@ def prepare(how: str) -> Plan:
     if how.endswith("-user"):
         map_ids(plan.config, 100000 if creates else 0)  # the layer that a run has is closed to strangers
         plan = Plan(plan.config, plan.root, plan.folder, plan.overlay, waits=False)
-    return Plan(oci_config(plan), plan.root, f"{OCI}/x") if creates else plan
+    hooked = "createContainer" if how.endswith("-user") else "createRuntime"  # run by the child, by the parent
+    return Plan(oci_config(plan, hooked), plan.root, f"{OCI}/x") if creates else plan
 
 
 def map_ids(config: dict[str, Any], outside: int) -> None:
@@ -51,9 +52,10 @@ def map_ids(config: dict[str, Any], outside: int) -> None:
         {"destination": "/run", "options": ["remount", "ro"], "type": "tmpfs"}]
 
 
-def oci_config(plan: Plan) -> dict[str, Any]:
+def oci_config(plan: Plan, hooked: str) -> dict[str, Any]:
     root = f"{DATA}/images/busybox/rootfs"
-    return {**plan.config, "root": {"path": root}, "linux": {**plan.config["linux"], "cgroupsPath": MARK}}
+    return {**plan.config, "root": {"path": root}, "hooks": {hooked: [{"path": "/bin/true"}]},
+            "linux": {**plan.config["linux"], "cgroupsPath": MARK}}
 
 
 # ---- what is done
@@ -165,7 +167,7 @@ def places(how: str) -> Iterator[tuple[str, int, str]]:
     plan = prepare(how)
     child = [steps.full_name(row[0], row[1]) for row in [*plan.between, *plan.alone, *plan.inside]]
     here = [steps.full_name(row[0], row[1]) for row in [*plan.before, plan.clone, *plan.mapped, *plan.beside,
-                                                        *plan.outside]]
+                                                        *plan.outside, *plan.hooked]]
     if how.startswith(("skip", "fail")):
         yield from ((name, 1, "self") for name in dict.fromkeys(here + child))
         return

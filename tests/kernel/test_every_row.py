@@ -12,13 +12,14 @@ import pytest
 
 pytestmark = pytest.mark.needs("root", "busybox", "overlay")
 SCRIPT = Path(__file__).with_name("at_every_row.py")
+EXEC = SCRIPT.with_name("exec_at_every_row.py")
 
 
 @pytest.fixture
 def rows(place):
     """What at_every_row.py says: a function of what is to be done."""
-    def run(how: str) -> list[dict[str, Any]]:
-        said = subprocess.run([sys.executable, str(SCRIPT), how], capture_output=True, text=True, timeout=100,
+    def run(how: str, script: Path = SCRIPT) -> list[dict[str, Any]]:
+        said = subprocess.run([sys.executable, str(script), how], capture_output=True, text=True, timeout=100,
                               env={**os.environ, "CL_TEST_MARK": f"cl-test-rows-{os.getpid()}"})
         assert said.stderr == ""
         return [json.loads(line) for line in said.stdout.splitlines()]
@@ -84,3 +85,30 @@ def test_a_create_that_is_killed_leaves_nothing_that_delete_does_not_take(rows, 
     assert [told(each) for each in found if {"process", "mount"} & set(each["before"]) and each["code"] != 0] == []
     by_child = [each for each in found if each["side"] == "self" and each["code"] == 1]
     assert [told(each) for each in by_child if each["before"]] == []
+
+
+# ---- exec into a container that goes on running
+
+def seen(each: dict[str, Any]) -> str:
+    return (f"{each['step']} #{each['number']} {each['side']}: exit {each['code']}, {each['status']}, {each['extra']}, "
+            f"{each['err']!r}")
+
+
+def test_an_exec_whose_step_fails_names_it_and_leaves_no_process(rows, host):
+    found = rows("fail", EXEC)
+    assert len(found) >= 15
+    assert [seen(each) for each in found if each["extra"] or each["status"] != "running"] == []
+    assert [seen(each) for each in found if each["code"] != 1
+            or not each["err"].startswith(f"contain-lab: {each['step']}(") or "(EIO)" not in each["err"]] == []
+
+
+def test_an_exec_whose_step_is_left_out_leaves_no_process(rows, host):
+    found = rows("skip", EXEC)
+    assert [seen(each) for each in found if each["extra"] or each["status"] != "running"] == []
+    assert [seen(each) for each in found if each["code"] not in (0, 1, 126, 127)] == []
+
+
+def test_an_exec_that_is_killed_leaves_no_process(rows, host):
+    found = rows("kill", EXEC)
+    assert len(found) >= 30
+    assert [seen(each) for each in found if each["extra"] or each["status"] != "running"] == []
