@@ -279,7 +279,7 @@ at $1 "address add 10.6.0.1/24 dev cable"
 at $2 "address add 10.6.0.2/24 dev cable"
 at $1 "link set cable up"
 at $2 "link set cable up"
-at $1 "route"
+at $1 "route" | cut -d " " -f 1-9
 
 # %% [markdown] id="use-cable"
 # From the left container, with its own `ping` and `wget`: `nsenter` enters its network and its files.
@@ -310,11 +310,14 @@ order("net-cable")
 predict("net-peer")
 
 # %% [markdown] id="unplug-command"
-# The kernel clears a network namespace away when nobody is in it any more, in the background. We give it a second:
+# The kernel clears a network namespace away when nobody is in it any more, in the background. So the cell asks for the
+# cable until it has gone, or two seconds have passed, and then lists the links of `right`:
 
 # %% id="run-peer" kind="Run"
 left.stop()
-# !sleep 1; nsenter --net=/proc/{right.pid}/ns/net ip -brief link | cut -d " " -f 1
+look = f"nsenter --net=/proc/{right.pid}/ns/net ip -brief link"
+# !for i in 1 2 3 4; do {look} show cable > /dev/null 2>&1 || break; sleep 0.5; done
+# !{look} | cut -d " " -f 1
 
 # %% id="reveal-peer" kind="Explain"
 reveal("net-peer")
