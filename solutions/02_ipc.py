@@ -195,12 +195,12 @@ echo "the parameter:";      cat /proc/sys/kernel/msgmax'
 # `/proc`, such as `/proc/sysrq-trigger`, the runtime, which is root, would have written there. This happened to runc
 # (CVE-2019-16884, CVE-2025-52881).
 #
-# The way out is a `/proc` that has no path. Here is the worked example, a function of the package:
+# The way out is a `/proc` that has no path. Here is the worked example, two functions of the package:
 
 # %% id="worked-open_proc" kind="Run"
 from inspect import getsource
 from contain_lab.namespaces import sysctl
-print(getsource(sysctl.open_proc))
+print(getsource(sysctl.new_proc), getsource(sysctl.open_proc), sep="\n")
 
 # %% [markdown] id="open_proc-explained"
 # A mount takes three calls since Linux 5.2. **fsopen** begins a file system of a kind; what it gives is a descriptor to
@@ -208,6 +208,9 @@ print(getsource(sysctl.open_proc))
 # fourth call, move_mount, would hang it into the tree of paths. We leave that out. So this `/proc` stands nowhere: whoever
 # has the descriptor can use it, and nobody can put anything in its way. Even our own process finds it by no path. man:
 # fsopen(2), fsmount(2).
+#
+# `open_proc` is the one that you call. It gives such a descriptor. Where the kernel refuses to make a new proc, which
+# happens to ordinary users (lab 07), it takes the one at `/proc`, after a look at what that is.
 #
 # *Moderate, 10 minutes.* Write `set_sysctl(name, value)`. With `dir_fd=` os.open begins at a directory that is open
 # already, and not at `/`; its path must not begin with a slash then.

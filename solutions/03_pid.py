@@ -61,7 +61,7 @@ reveal("pid-levels")
 # %% id="run-tree" kind="Run"
 import time
 box = background("busybox", "sh", "-c", "sleep 600 & sleep 601 & wait")
-time.sleep(0.5)
+time.sleep(1)
 process_tree(box.pid)
 
 # %% [markdown] id="unshare-question"
@@ -189,7 +189,7 @@ reveal("pid-term")
 
 # %% id="run-end" kind="Break it"
 box = background("busybox", "sh", "-c", "sleep 600 & wait")
-time.sleep(0.5)
+time.sleep(1)
 (other,) = map(int, open(f"/proc/{box.pid}/task/{box.pid}/children").read().split())
 os.kill(box.pid, signal.SIGKILL)
 box.stop()
@@ -287,7 +287,7 @@ if runtime == 0:
 else:
     time.sleep(0.1)
     os.kill(runtime, 9)
-    time.sleep(0.4)
+    time.sleep(1)
 
 # %% id="reveal-parent" kind="Explain"
 reveal("pid-parent")
@@ -356,7 +356,7 @@ strace_runtime("crun", "processes")
 
 # %% id="run-mine-init" kind="Run"
 # !contain-lab run --rm --init --with my_runtime busybox sh -c \
-#   "(true &); (true &); sleep 0.2; cat /proc/[0-9]*/status | grep -c zombie"
+#   "(true &); (true &); sleep 1; cat /proc/[0-9]*/status | grep -c zombie"
 
 # %% id="check-container" check="pid.container"
 

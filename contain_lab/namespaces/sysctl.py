@@ -10,23 +10,30 @@ from contain_lab import syscalls
 from contain_lab.syscalls import FSCONFIG_CMD_CREATE, PROC_SUPER_MAGIC
 
 
-def open_proc() -> int:
-    """A descriptor of a new /proc that is mounted nowhere, where no image can put anything in its place.
-
-    Where none can be mounted, because the PID namespace is not our user namespace's, the one at /proc is taken, and
-    looked at: only the kernel makes a file system of this kind, and 1 is the inode of its root.
-    """
+def new_proc() -> int:
+    """A descriptor of a new /proc that is mounted nowhere, where no image can put anything in its place."""
     context = syscalls.fsopen("proc")
     try:
         syscalls.fsconfig(context, FSCONFIG_CMD_CREATE)
         return syscalls.fsmount(context)
-    except PermissionError:
-        proc = os.open("/proc", os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        if syscalls.fstatfs_type(proc) != PROC_SUPER_MAGIC or os.fstat(proc).st_ino != 1:
-            raise
-        return proc
     finally:
         os.close(context)
+
+
+def open_proc() -> int:
+    """A new /proc; or, where the kernel lets us make none, the one at /proc, if it is the kernel's and no image's.
+
+    It lets nobody make one whose PID namespace is not his user namespace's. Only the kernel makes a file system of
+    this kind, and 1 is the inode of its root.
+    """
+    try:
+        return new_proc()
+    except PermissionError:
+        proc = os.open("/proc", os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        if syscalls.fstatfs_type(proc) == PROC_SUPER_MAGIC and os.fstat(proc).st_ino == 1:
+            return proc
+        os.close(proc)
+        raise
 
 
 def set_sysctl(name: str, value: str) -> None:
