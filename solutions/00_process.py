@@ -182,6 +182,26 @@ show_namespaces({"this notebook": os.getpid(), "the container": box.pid})
 # Two steps, two system calls, some millionths of a second: this is how the container got a name of its own. In lab 01
 # both steps are yours.
 #
+# The whole start as a drawing:
+
+# %% id="timeline" kind="Run" tags=["nbval-ignore-output"]
+timeline("--hostname", "box", "busybox", "true")
+
+# %% [markdown] id="timeline-explained"
+# Each line is a step, from the top in the order in which they began, and its bar says when and how long it ran. From
+# `clone_into_namespaces` on there are two processes, parent and child, and both go on at the same time. The names at the
+# right lead to the manual pages.
+#
+# What does the child become on the way? Move the slider, by mouse or with the arrow keys. The table shows the process
+# before and after the step; what the step has changed is bold.
+
+# %% id="play-start" kind="Run"
+play_start()
+
+# %% [markdown] id="play-start-explained"
+# Look for three steps: the one after which the process has a root of its own, the one that takes most of its privileges
+# away, and the last one. After it the child executes your program, and there is nothing left to prepare.
+#
 # ## Break it
 #
 # Three ways to hurt a container, or to try. First, a program that is not there:

@@ -326,6 +326,14 @@ echo "the clock inside is $(( (there - here) / 86400 )) days ahead"
 # %% id="reveal-time" kind="Explain"
 reveal("user-time")
 
+# %% [markdown] id="play-task"
+# You have met all eight. Tick some, start a process in them, and see what it sees beside what the host sees. The process
+# sets a host name and mounts a file system: who notices? Try `pid` without `mount`, then with both and a new `/proc`; and
+# `user` alone.
+
+# %% id="play" kind="Run"
+play_namespaces()
+
 # %% [markdown] id="wild"
 # ## In the wild
 

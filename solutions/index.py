@@ -39,16 +39,18 @@
 # %% [markdown] id="fast-track"
 # ## The two-hour fast track
 #
-# You have one afternoon and want a container that is yours.
+# You have one afternoon, and want to know what a container is and start one that is yours. No lab needs an earlier one.
+# Read what is named here. Where that is in the middle of a lab, run the cells above it first (*Run → Run All Above
+# Selected Cell*).
 #
 # | time | do |
 # |---|---|
-# | 20 min | lab 00, without *Break it* |
-# | 35 min | lab 01 down to *Break it*: three steps, three checks |
-# | 10 min | lab 01, *Your runtime*: run it, attack it, export it for Podman |
-# | 20 min | in a terminal: `../.venv/bin/contain-lab run --rm --trace busybox true`. Read the trace from the top, and look up in man what is new to you |
-# | 20 min | `../.venv/bin/contain-lab run --rm -it --skip STEP busybox sh`, for steps of your choice. What is different in there? |
-# | 15 min | the rest of lab 01 |
+# | 25 min | lab 00 down to *Break it*: a container from both sides, its timeline, the slider |
+# | 20 min | lab 01, the three *Build* sections: a name of its own |
+# | 20 min | lab 03, *Build: a child in new namespaces* and *Build: an init* |
+# | 25 min | lab 04, from *A root is a mount* to *Build: the pivot*: a root of its own |
+# | 15 min | lab 05, *Build: cut it off* and *A new /proc*: who hears of a mount, and what `/proc` is |
+# | 15 min | lab 07, its first cell and *Podman runs mine*: Podman starts a container on what you have written |
 
 # %% [markdown] id="where"
 # ## Where you stand

@@ -17,6 +17,7 @@ from contain_lab.labkit.generator_source import SourceCell, read_source
 from contain_lab.labkit.table import Lab
 
 SAID = re.compile(r"\*(Easy|Moderate|Hard),\s(\d+)\sminutes|^##+\s(.+)$", re.MULTILINE)
+FIXED = "\u00a0"    # a blank at which no line breaks
 ALIKE = {"image busybox"}    # every lab needs it, and the set-up makes it
 
 
@@ -56,10 +57,10 @@ def _labs(root: Path, labs: Sequence[Lab]) -> str:
     lines = ["| lab | it adds | exercises | time | needs |", "|---|---|---|---|---|"]
     for lab in labs:
         link = f"[{lab.number} {lab.title}]({lab.stem}.ipynb)"
-        done = "<br>".join(f"{each.name}:&nbsp;{each.level},&nbsp;{each.minutes}&nbsp;min"
+        done = "<br>".join(f"{each.name}: {each.level}, {each.minutes} min".replace(" ", FIXED)
                            for each in exercises(read_source(root / f"solutions/{lab.stem}.py")))
         needs = ", ".join(need for need in lab.needs if need not in ALIKE)
-        lines.append(f"| {link} | {_phrase(lab.number, 'adds')} | {done} | {lab.minutes} min | {needs} |")
+        lines.append(f"| {link} | {_phrase(lab.number, 'adds')} | {done} | {lab.minutes}{FIXED}min | {needs} |")
     return "\n".join(lines)
 
 

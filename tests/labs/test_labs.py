@@ -77,7 +77,7 @@ def test_each_exercise_says_how_hard_it_is_and_how_long_it_takes(lab: Lab):
 @each_lab
 def test_what_a_cell_may_show_otherwise_is_tagged_and_nothing_else_is(lab: Lab):
     """An ignored output proves nothing, so it is for cells that tell of the machine or of the student's progress."""
-    about = re.compile(r'^(begin\(|strace_runtime\(|mount_tree\(box|# !|!contain-lab (intruder$|doctor|export))', re.MULTILINE)
+    about = re.compile(r'^(begin\(|strace_runtime\(|timeline\(|mount_tree\(box|# !|!contain-lab (intruder$|doctor|export))', re.MULTILINE)
     ignored = [cell for cell in source(lab) if "nbval-ignore-output" in cell.tags]
     assert all(about.search(cell.text) for cell in ignored)
     assert len(ignored) <= 4
@@ -85,10 +85,10 @@ def test_what_a_cell_may_show_otherwise_is_tagged_and_nothing_else_is(lab: Lab):
 
 def test_the_index_links_to_every_lab_that_there_is_with_its_minutes():
     index = "\n".join(cell.source for cell in generator.index(ROOT, LABS).cells)
-    rows = re.findall(r"\[(\d\d) ([^\]]+)\]\((\w+)\.ipynb\) \|.*?\| (\d+) min \|", index)
+    rows = re.findall(r"\[(\d\d) ([^\]]+)\]\((\w+)\.ipynb\) \|.*?\| (\d+)\smin \|", index)
     assert rows == [(lab.number, lab.title, lab.stem, str(lab.minutes)) for lab in LABS]
     assert set(re.findall(r"\((\w+)\.ipynb\)", index)) == {lab.stem for lab in LABS}
-    assert all(f"`{step.name}`:&nbsp;{step.level},&nbsp;{step.minutes}&nbsp;min<br>" in index for lab in LABS for step in lab.steps)
+    assert all(f"`{step.name}`: {step.level}, {step.minutes} min<br>".replace(" ", "\u00a0") in index for lab in LABS for step in lab.steps)
     numbers = [f"{at:02}" for at in range(20)]
     assert all(re.search(rf"^\| \[?{number} ", index, re.MULTILINE) for number in numbers)
 
