@@ -28,7 +28,8 @@ begin("07")
 # !contain-lab intruder --only root --skip clone_into_namespaces --skip write_id_maps | head -n 2
 
 # %% [markdown] id="attack-explained"
-# Nothing was broken into. The file is root's, and the program is root.
+# Nothing was broken into. The file is root's, and the program is root. (The attack takes more ids than an ordinary user
+# may map. Where JupyterLab was not started by root, it says so.)
 #
 # ## Recall
 

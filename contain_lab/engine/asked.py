@@ -161,10 +161,13 @@ def profile(asked: Asked, ours: "dict[str, Any]") -> "dict[str, Any] | None":
 
 # ---- the rest
 
-def check_network(name: str) -> None:
-    """See that a network is one that there is. Errors: NotFound."""
+def check_network(name: str, netns: str = "") -> None:
+    """See that a network is one that there is, and may be given the name netns. Errors: NotFound, UsageError."""
     if name not in ("none", "host"):
         raise NotFound(f"network {name}: no such network", "--network none, or host for the machine's own")
+    if name == "host" and netns:
+        raise UsageError(f"--netns {netns}: with --network host it has no network namespace of its own",
+                         "leave one of the two out")
 
 
 def new_file(path: str) -> str:

@@ -109,7 +109,7 @@ def environment(settings: "dict[str, Any]", asked: Asked, user: "User") -> list[
 
 def set_network(config: "Config", asked: Asked) -> None:
     """A network namespace of its own with nothing in it, or the host's, with what names its addresses."""
-    asking.check_network(asked.network)
+    asking.check_network(asked.network, asked.netns)
     if asked.network == "host":
         config["linux"]["namespaces"].remove({"type": "network"})
         set_mounts(config, [{"destination": path, "type": "bind", "source": path, "options": ["rbind", "ro"]}

@@ -272,6 +272,7 @@ def test_a_network_namespace_has_its_name_while_the_container_runs(run, name):
     process.communicate("go on\n", timeout=10)
     assert not os.path.lexists(name)
     assert run("--netns", "/nowhere/net", "busybox", "true").err.endswith("hint: mkdir -p /nowhere\n")
+    assert run("--network", "host", "--netns", str(name), "busybox", "true").code == 125
 
 
 def test_the_name_that_a_killed_run_leaves_is_swept(run, name):

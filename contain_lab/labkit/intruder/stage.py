@@ -240,10 +240,13 @@ def box(attack: str, package: str, skipped: str, command: str) -> NoReturn:
     """Run a shell command in an attack's container, with the stage for its host."""
     code = 1
     try:
-        plan = plan_of(attacks.find(attack), ["sh", "-c", command])
+        names = set(filter(None, skipped.split(",")))
+        # a container of an ordinary user may not bring up, nor show in /sys, a network that is its host's
+        shares = "unshare_net" in names and not files.is_machines_root()
+        plan = plan_of(attacks.find(attack), ["sh", "-c", command], "host" if shares else "none")
         if package:
             steps.use(package, engine.rooms(plan))
-        for step in filter(None, skipped.split(",")):
+        for step in names - ({"unshare_net"} if shares else set()):
             steps.skip(plan.rows(), step)
         code = engine.run(plan)
     except (ContainLabError, OSError) as error:
@@ -252,12 +255,14 @@ def box(attack: str, package: str, skipped: str, command: str) -> NoReturn:
     os._exit(code)
 
 
-def plan_of(attack: attacks.Attack, command: list[str]) -> Plan:
+def plan_of(attack: attacks.Attack, command: list[str], network: str = "none") -> Plan:
     """The container of an attack: that of `contain-lab run`; for one that is mapped, with a user namespace.
 
     Such a container has no layer, for its root could not write into one that root has made.
     """
-    plan = engine.prepare(IMAGE, command)
+    asked = engine.Asked()
+    asked.network = network
+    plan = engine.prepare(IMAGE, command, asked)
     if not attack.mapped:
         return plan
     linux, ids = plan.config["linux"], [{"containerID": 0, "hostID": 100_000, "size": 65_536}]
