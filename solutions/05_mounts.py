@@ -29,6 +29,9 @@ begin("05")
 # %% [markdown] id="attack-explained"
 # `works`, twice. The container has a `/proc` of its own, and still this file is the machine's.
 #
+# (A notebook of an ordinary user says `held`: the file belongs to a root that you are not. That is another wall, and lab 07.
+# The steps of this lab are the same.)
+#
 # ## Recall
 
 # %% id="recall" kind="Recall"
@@ -135,6 +138,9 @@ predict("mounts-skip")
 reveal("mounts-skip")
 
 # %% [markdown] id="a-new-proc"
+# (Not so for an ordinary user: mounts that are copied into the namespace of another user become slaves by themselves. The
+# container starts.)
+#
 # ## A new /proc
 #
 # `/proc` is no folder of files. It is a file system that the kernel makes up while you read. Which processes it shows was
@@ -328,7 +334,8 @@ order("mounts-start")
 
 # %% [markdown] id="break-devices-explained"
 # `ENOENT`: the step wanted `/dev/null`. It does not go on without a mask. A wall that is left out when something is
-# missing is the wall that attackers look for.
+# missing is the wall that attackers look for. (An ordinary user may make no device nodes. There the runtime binds those of
+# the host, and the step to skip is `bind_devices`.)
 #
 # **Root against a read-only mount.** The container's user is root. It tries to write, and to make the mount writable again:
 
@@ -411,7 +418,7 @@ strace_runtime("crun", "mounts")
 # nothing else. In a new cell with `%%build rootfs`, write another `mount_proc` that adds it to the options. Start a container
 # with it, and list `/proc`. Then start one with `--skip make_path_readonly`, and let the intruder try `sysctl`
 # (`contain-lab intruder --only sysctl --with my_runtime --skip make_path_readonly`). Which steps of this lab would be needless?
-# Try `free`, `uptime` and `top` in there, and you know why runtimes do not do it. Run your old Build cell again at the end.
+# Try `free` and `top` in there, and you know why runtimes do not do it. Run your old Build cell again at the end.
 
 # %% [markdown] id="clean"
 # ## Clean up
