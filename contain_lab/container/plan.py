@@ -63,6 +63,11 @@ class Plan:
         self.inside = list(inside_rows(self))
         self.outside = [(net, "name_namespace", (PID, netns), (net, "forget_namespace", (netns,)))] if netns else []
 
+    def let_privileges_grow(self) -> None:
+        """Do without no_new_privs: the filter is loaded early then, for seccomp(2) wants the one or CAP_SYS_ADMIN."""
+        self.config["process"]["noNewPrivileges"] = False
+        self.inside = list(inside_rows(self))
+
     def rows(self) -> "list[Row]":
         """All of them, in order."""
         at = self.until_pivot()

@@ -157,6 +157,11 @@ def test_a_profile_of_a_persons_own_is_loaded(run, tmp_path):
     assert "No space left" in run("--seccomp", f"{tmp_path}/profile", "busybox", "mkdir", "/x").err
 
 
+def test_a_filter_is_loaded_where_no_new_privs_is_left_out(run):
+    said = run("--skip", "set_no_new_privs", "busybox", "grep", "-E", "NoNewPrivs|Seccomp:", "/proc/self/status").out
+    assert said.split() == ["NoNewPrivs:", "0", "Seccomp:", "2"]
+
+
 # ---- refusals
 
 @pytest.mark.parametrize(("words", "said"), [

@@ -79,7 +79,7 @@ def image_changed(stage: Stage, _: Said) -> bool:
 
 # ---- the table
 
-CAPABILITIES = ("drop_bounding_set", "set_capabilities")
+PRIVILEGES = ("drop_bounding_set", "set_capabilities", "load_seccomp_filter")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ ATTACKS: tuple[Attack, ...] = (
            'cat "$place/secret"', told_secret, ("pivot_into_rootfs",)),
     Attack("chroot", "04", "break out of a chroot through /proc/1/root",
            'cat "/proc/1/root$place/secret"', told_secret,
-           ("pivot_into_rootfs", *CAPABILITIES), in_chroot=True),
+           ("pivot_into_rootfs", *PRIVILEGES), in_chroot=True),
     Attack("umount", "05", "unmount a disk of the host",
            'umount "$place/disk"', disk_gone, ("unshare_mount",)),
     Attack("sysctl", "05", "write the kernel's core_pattern, which names a program to run as root",
@@ -126,7 +126,7 @@ ATTACKS: tuple[Attack, ...] = (
     Attack("service", "06", "talk to a service that listens on the host's loopback network",
            f"nc -w 2 {SERVICE[0]} {SERVICE[1]} < /dev/null", told_secret, ("unshare_net",)),
     Attack("link", "06", "take the host's network link down",
-           "ip link set lo down", cut_off, ("unshare_net", *CAPABILITIES)),
+           "ip link set lo down", cut_off, ("unshare_net", *PRIVILEGES)),
     Attack("root", "07", "write a file of the host's root, in a folder that the container was given",
            'file="$place/shared/roots"; [ -e "$file" ] || file=/home/roots; echo intruder >> "$file"',
            root_written, ("clone_into_namespaces", "write_id_maps"), mapped=True),
@@ -138,9 +138,9 @@ ATTACKS: tuple[Attack, ...] = (
            "echo intruder > /etc/intruder", image_changed, ("mount_overlay",), in_chroot=True),
     Attack("device", "17", "read the kernel's log through a device node of its own making",
            "mknod kmsg c 1 11 && timeout 2 dd if=kmsg of=/dev/null bs=8192 count=1",
-           ended_well, ("allow_devices", *CAPABILITIES)),
+           ended_well, ("allow_devices", *PRIVILEGES)),
     Attack("mount", "17", "use a capability: CAP_SYS_ADMIN, to mount a file system",
-           "mount -t tmpfs cl-intruder /tmp", ended_well, CAPABILITIES),
+           "mount -t tmpfs cl-intruder /tmp", ended_well, PRIVILEGES),
 )
 
 
