@@ -7,16 +7,16 @@ that has ended meanwhile is Failed("went_away").
 
 import os
 
-from contain_lab import files, namespaces, syscalls
+from contain_lab import files
 from contain_lab.capabilities import BITS
-from contain_lab.errors import ContainLabError, explain
 from contain_lab.labkit import mount_table, network_reader
+from contain_lab.labkit.reader import look_in
 from contain_lab.labkit.run_inside import run_inside
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, NoReturn
+    from typing import Any
 
     from contain_lab.labkit.mount_table import Mount
     from contain_lab.labkit.network_reader import Link
@@ -166,28 +166,16 @@ class Looking:
             raise gone() from None
 
     def within(self, pid: int, kinds: tuple[str, ...], look: "Callable[[], Any]") -> "Any":
-        """What look() returns to a process of ours that has entered namespaces of another: text, numbers, lists, dicts.
+        """What look() returns in namespaces of a process: text, numbers, lists, dicts; see `reader`.
 
         kinds: as the runtime specification calls them ("uts", "network", "mount", ...; `namespaces.KINDS`). /proc is
         the judge's own, unless the mount namespace is entered. look may do things there, too: connect, mount.
         Errors: Failed("went_away") where there is no such process any more, ContainLabError for what look raises.
         """
-        hear, say = os.pipe()
-        reader = os.fork()
-        if reader == 0:
-            _enter_and_tell(pid, kinds, look, say)
-        os.close(say)
-        said = b""
-        while more := os.read(hear, 65536):
-            said += more
-        os.close(hear)
-        os.waitpid(reader, 0)
-        if not said:
-            raise gone()
-        answer = files.parse_json(said.decode(errors="replace"), "reader")
-        if "trouble" in answer:
-            raise ContainLabError(f"looking at a process of the sandbox: {answer['trouble']}")
-        return answer["value"]
+        try:
+            return look_in(pid, kinds, look)
+        except ProcessLookupError:
+            raise gone() from None
 
 
 def _file(path: str) -> str:
@@ -200,21 +188,3 @@ def _file(path: str) -> str:
 def gone() -> Failed:
     """The failure for a process that has ended."""
     return Failed("went_away", step="your step", how="it was gone when it was looked at")
-
-
-def _enter_and_tell(pid: int, kinds: tuple[str, ...], look: "Callable[[], Any]", say: int) -> "NoReturn":
-    """The reader: enter, look, and say it to a pipe; nothing is said of a process that is gone."""
-    try:
-        places = [os.open(f"/proc/{pid}/ns/{namespaces.KINDS[kind][0]}", os.O_RDONLY | os.O_CLOEXEC) for kind in kinds]
-    except (FileNotFoundError, ProcessLookupError):
-        os._exit(0)
-    try:
-        for place in places:
-            syscalls.setns(place, 0)
-        answer = {"value": look()}
-    except BaseException as error:  # noqa: BLE001 - it is told, whatever it is
-        answer = {"trouble": explain(error)[0]}
-    data = files.dump_json(answer).encode()
-    while data:
-        data = data[os.write(say, data):]
-    os._exit(0)

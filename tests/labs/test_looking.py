@@ -184,3 +184,20 @@ def test_a_process_that_is_gone_is_a_failure_of_the_step(look: str, tmp_path: Pa
             except Failed as failed:
                 told = failed.message
         """, tmp_path) == "went_away"
+
+
+@pytest.mark.parametrize("kinds", [("uts", "ipc", "network"), ("uts", "mount")])
+def test_the_judge_is_where_it_was_after_a_look(kinds: tuple[str, ...], tmp_path: Path):
+    """Also where what it does there fails; with a mount namespace it sends a copy of itself."""
+    assert judged(f"""
+        from contain_lab.errors import ContainLabError
+        with judge.sandbox() as box:
+            before = box.namespaces(os.getpid())
+            there = box.within(box.init, {kinds!r}, lambda: os.uname().nodename)
+            try:
+                box.within(box.init, {kinds!r}, lambda: 1 / 0)
+                told = []
+            except ContainLabError as error:
+                told = [error.message]
+            told += [there, box.namespaces(os.getpid()) == before]
+        """, tmp_path) == ["looking at a process of the sandbox: ZeroDivisionError: division by zero", "the-host", True]

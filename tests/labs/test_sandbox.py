@@ -156,9 +156,9 @@ def run_alone(package: Path, monkeypatch: pytest.MonkeyPatch) -> Verdict:
 
 
 def is_anothers(thing: str) -> bool:
-    """Whether this is the group of a judge that lives, which ours does not any more: somebody else is judging."""
+    """Whether this is no judge's group, or that of one that lives, which ours does not any more."""
     if "cl-judge-" not in thing:
-        return False
+        return thing.startswith("cgroup ")
     held = subprocess.run(["flock", "--nonblock", thing.removeprefix("cgroup "), "true"])
     return held.returncode == 1
 
