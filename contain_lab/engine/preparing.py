@@ -4,7 +4,7 @@ import os
 import stat
 
 from contain_lab import capabilities, cgroups, files, image, seccomp, spec
-from contain_lab.container.plan import Plan
+from contain_lab.container.plan import DEFAULT_PATH, Plan
 from contain_lab.engine import asked as asking
 from contain_lab.engine import users
 from contain_lab.engine.asked import Asked
@@ -100,8 +100,8 @@ def program_of(settings: "dict[str, Any]", command: list[str], asked: Asked) -> 
 
 
 def environment(settings: "dict[str, Any]", asked: Asked, user: "User") -> list[str]:
-    """The environment of a container: the image's, HOME and TERM, and what is asked for."""
-    own = {"HOME": user.home}
+    """The environment of a container: what every program expects, the image's, and what is asked for."""
+    own = {"PATH": DEFAULT_PATH, "HOME": user.home}
     if asked.tty:
         own["TERM"] = os.environ.get("TERM", "xterm")
     return asking.environment(settings.get("Env") or [], own, asked)

@@ -128,7 +128,7 @@ def discard(record: "Record") -> None:
 def remove(record: "Record") -> None:
     """Remove a container that has ended. Errors: WrongState where a command has it."""
     try:
-        lock = files.lock_folder(f"{containers_root()}/{record['id']}")
+        lock = take(f"{containers_root()}/{record['id']}")
     except FileNotFoundError:  # its own command has removed it
         return
     try:
@@ -137,6 +137,16 @@ def remove(record: "Record") -> None:
         discard(record)
     finally:
         files.let_go(lock)
+
+
+def take(folder: str, tries: int = 20) -> int | None:
+    """The lock of a container, None where a command has it; who only looks has it for a moment. Errors: OSError."""
+    for number in range(tries):
+        if number:
+            time.sleep(0.01)
+        if (lock := files.lock_folder(folder)) is not None:
+            return lock
+    return None
 
 
 # ---- looking
@@ -237,7 +247,7 @@ def settle(ident: str, named: bool = True) -> bool:
     try:
         if named and ("exitCode" in (record := read(ident)) or record["held"]):
             return False
-        lock = files.lock_folder(folder)
+        lock = take(folder, 20 if named else 1)
     except (NotFound, FileNotFoundError, NotADirectoryError):
         return True
     try:

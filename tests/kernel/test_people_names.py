@@ -231,6 +231,16 @@ def test_removing_at_once_is_no_quarrel(run):
     assert listed(run, "-a") == []
 
 
+def test_who_only_looks_is_in_nobodys_way(run):
+    looking = [run.begin("ps", "-a") for _ in range(3)]
+    for number in range(6):
+        assert run.do("run", "--name", "web", "busybox", "true").code == 0
+        looking += [run.begin("ps", "-a") for _ in range(3)]
+        done = run.do("rm", "web")
+        assert (done.code, done.err) == (0, ""), number
+    assert [process.communicate(timeout=20)[1] for process in looking] == [""] * len(looking)
+
+
 def test_a_name_without_a_container_is_given_free(run):
     run.do("run", "--name", "web", "busybox", "true")
     folder, = (run.place / "data/containers").iterdir()

@@ -1,11 +1,15 @@
 """What a person asks of a container: variables, volumes, capabilities, users; and the spec that comes of it."""
 
+import contextlib
 import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from contain_lab import capabilities, engine, image
+from contain_lab.container.plan import DEFAULT_PATH
 from contain_lab.engine import asked, names, preparing, telling, users
 from contain_lab.engine.asked import Asked
 from contain_lab.errors import ContainLabError, InvalidConfig, NotFound, UsageError
@@ -69,6 +73,20 @@ def test_a_source_that_is_not_there_is_told_with_its_path():
     with pytest.raises(FileNotFoundError) as caught:
         asked.volume("/no/such:/x")
     assert (caught.value.filename, caught.value.hint) == ("volume /no/such", "mkdir -p /no/such")
+
+
+WORDS = st.lists(st.sampled_from(["/", "/tmp", "/x", ".", "..", ":", "ro", "rw", ",", "shared", "", "a\n", "/../.."])
+                 ).map("".join) | st.text(max_size=20).filter(lambda text: "\0" not in text)
+
+
+@given(WORDS)
+def test_whatever_is_written_is_a_volume_or_an_error_of_ours(text):
+    with contextlib.suppress(UsageError, OSError):
+        found = asked.volume(text)
+        assert os.path.exists(found["source"])
+        assert os.path.isabs(found["destination"])
+        assert found["destination"].strip("/")
+        assert ".." not in found["destination"].split("/")
 
 
 # ---- capabilities
@@ -144,6 +162,17 @@ def test_a_link_out_of_the_root_does_not_lead_out(root, tmp_path):
     assert users.look_up(root, "").uid == 0
 
 
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary(max_size=200) | st.lists(st.sampled_from(["root", "a", ":", "0", "x", "\n", "-1", "²"])).map(
+    lambda words: "".join(words).encode()), st.sampled_from(["", "a", "a:x", "0", "0:a", "x:0"]))
+def test_whatever_stands_in_the_files_is_an_answer_or_an_error_of_ours(root, text, asked_for):
+    for name in ("passwd", "group"):
+        Path(root, "etc", name).write_bytes(text)
+    with contextlib.suppress(NotFound):
+        found = users.look_up(root, asked_for)
+        assert min(found.uid, found.gid, *found.groups) >= 0
+
+
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
 def test_what_is_no_file_is_not_waited_for(root, make):
     os.unlink(f"{root}/etc/passwd")
@@ -190,11 +219,13 @@ def test_the_image_says_what_is_not_asked_for(configure):
                 "StopSignal": "SIGINT"}
     config = configure(settings)
     process = config["process"]
-    assert (process["args"], process["cwd"], process["env"]) == (["/init", "x"], "/srv", ["HOME=/home/alice", "A=1"])
+    assert (process["args"], process["cwd"]) == (["/init", "x"], "/srv")
+    assert process["env"] == [f"PATH={DEFAULT_PATH}", "HOME=/home/alice", "A=1"]
     assert process["user"] == {"uid": 1000, "gid": 1000, "additionalGids": [100, 10]}
     assert config["annotations"] == {"contain_lab.image": "busybox", "org.opencontainers.image.stopSignal": "SIGINT"}
     asked_for = configure(settings, ["y"], user="0:5", workdir="/tmp", env=["A=2"])["process"]
-    assert (asked_for["args"], asked_for["cwd"], asked_for["env"]) == (["/init", "y"], "/tmp", ["HOME=/root", "A=2"])
+    assert (asked_for["args"], asked_for["cwd"]) == (["/init", "y"], "/tmp")
+    assert asked_for["env"][1:] == ["HOME=/root", "A=2"]
     assert asked_for["user"] == {"uid": 0, "gid": 5, "additionalGids": []}
 
 
