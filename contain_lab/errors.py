@@ -89,6 +89,21 @@ def describe(error: OSError) -> str:
 
 def explain(error: BaseException) -> tuple[str, str]:
     """The two lines of any error, (message, hint); the hint may be ""."""
+    message, hint = _explain(error)
+    return in_one_line(message), in_one_line(hint)
+
+
+def in_one_line(text: str) -> str:
+    """A text without what a config may hold to move a terminal's cursor, and its middle cut where it is endless."""
+    text = text.replace("\n", " ")
+    if len(text) > 1000:
+        text = f"{text[:700]} ... {text[-200:]}"
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+
+
+def _explain(error: BaseException) -> tuple[str, str]:
     if isinstance(error, ContainLabError):
         return error.message, error.hint
     hint = str(getattr(error, "hint", ""))

@@ -89,6 +89,7 @@ def validate(config: "Config") -> "Config":
         raise InvalidConfig("root.path: missing", "it names the root file system, relative to the bundle")
     _check_limits(config)
     _check_devices(config)
+    _check_group(config)
     _check_mounts(config)
     _check_namespaces(config)
     _check_hooks(config.get("hooks") or {})
@@ -195,6 +196,11 @@ def _check_limits(config: "Config") -> None:
         for name in ("soft", "hard"):
             if not 0 <= limit[name] < 1 << 64:
                 raise InvalidConfig(f"{where}.{name}: {limit[name]} is not between 0 and 2^64-1")
+
+
+def _check_group(config: "Config") -> None:
+    if ".." in (part(config, "linux.cgroupsPath") or "").split("/"):
+        raise InvalidConfig(f"linux.cgroupsPath: {_shown(config['linux']['cgroupsPath'])} leads out of the hierarchy")
 
 
 def _check_devices(config: "Config") -> None:

@@ -8,7 +8,7 @@ import os
 import sys
 
 from contain_lab import files
-from contain_lab.errors import ContainLabError, UsageError, explain
+from contain_lab.errors import ContainLabError, UsageError, explain, in_one_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ COMMANDS = {
     "features": ("", "", 0, 0),
 }
 GLOBAL = ("--root --log --log-format --criu --rootless --cgroup-manager", "--debug --systemd-cgroup")
+ASKED = "config.json of the bundle asks for it; config.md of the runtime specification says what may stand there"
 ELSEWHERE = {"exec": "oci_exec", "list": "oci_asked", "ps": "oci_asked", "spec": "oci_asked", "features": "oci_asked"}
 
 
@@ -143,7 +144,12 @@ def dispatch(options: "Given", words: list[str]) -> int:
     os.umask(0o022)
     place = __import__(f"contain_lab.cli.{ELSEWHERE[command]}", fromlist=["_"]) if command in ELSEWHERE else None
     function = getattr(place, f"do_{command}") if place else globals()[f"do_{command}"]
-    return function(last(options, "--root", DEFAULT_ROOT), given, *words) or 0
+    try:
+        return function(last(options, "--root", DEFAULT_ROOT), given, *words) or 0
+    except (ContainLabError, OSError) as error:
+        if command in ("create", "run") and not explain(error)[1]:
+            error.hint = ASKED  # type: ignore[union-attr]  # an OSError takes one, too
+        raise
 
 
 # ---- the commands
@@ -248,7 +254,7 @@ def report(error: BaseException, options: "Given") -> None:
 
 def warn(lines: list[str], options: "Given") -> None:
     """Say what went wrong and changes nothing, in the same places."""
-    for line in lines:
+    for line in map(in_one_line, lines):
         print(f"{NAME}: warning: {line}", file=sys.stderr)
         write_log("warning", line, options)
 

@@ -54,3 +54,10 @@ def test_a_failed_step_has_all_that_is_known():
 def test_a_number_is_named_as_the_kernel_names_it():
     assert errors.name_of(errno.ELOOP) == "ELOOP"
     assert errors.name_of(12345) == "12345"
+
+
+@pytest.mark.parametrize(("said", "shown"), [
+    ("one\nline", "one line"), ("\x1b[2Jclear", "\\x1b[2Jclear"), ("\ud800", "\\ud800"), ("ü", "ü"),
+    ("x" * 5000, f"{'x' * 700} ... {'x' * 200}")])
+def test_what_is_said_is_one_line_whatever_is_in_it(said, shown):
+    assert errors.explain(errors.InvalidConfig(said, said)) == (shown, shown)

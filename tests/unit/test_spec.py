@@ -106,6 +106,7 @@ def test_the_default_and_the_full_config_are_valid(config):
     ("linux.timeOffsets.boottime.nanosecs", 10**9,
      "linux.timeOffsets.boottime.nanosecs: 1000000000 is not below 10^9"),
     ("linux.sysctl", {"kernel.panic": "1"}, "linux.sysctl: kernel.panic would be the host's"),
+    ("linux.cgroupsPath", "/a/../../b", "linux.cgroupsPath: '/a/../../b' leads out of the hierarchy"),
     ("linux.devices.0.path", None, "linux.devices[0].path: missing"),
     ("linux.devices.0.type", "x", "linux.devices[0].type: 'x' is none of c, u, b and p"),
     ("process.rlimits.0.type", None, "process.rlimits[0].type: missing"),
