@@ -5,8 +5,9 @@ https://github.com/opencontainers/runtime-spec/blob/v1.2.0/config.md#mounts and 
 
 import os
 
-from contain_lab import rootfs, spec
-from contain_lab.container import idmaps
+from contain_lab import rootfs, spec, syscalls
+from contain_lab.container import prepared
+from contain_lab.errors import InvalidConfig
 from contain_lab.rootfs.options import PROPAGATION
 from contain_lab.steps import Later
 
@@ -23,8 +24,12 @@ GROUPS = Later("GROUPS")  # the groups that the child has joined
 OWN_STEPS = {"proc": "mount_proc", "sysfs": "mount_sysfs", "tmpfs": "mount_tmpfs"}
 
 
-def rootfs_rows(config: "Config", root: str, overlay: "tuple[str, str] | None", bound: bool) -> "Iterator[Row]":
-    """The root file system, up to the pivot onto it. bound: devices are the host's, for none can be made."""
+def rootfs_rows(config: "Config", root: str, overlay: "tuple[str, str] | None", bound: bool,
+                all_binds: bool) -> "Iterator[Row]":
+    """The root file system, up to the pivot onto it.
+
+    bound: devices are the host's, for none can be made; all_binds: the parent makes every bind mount.
+    """
     if overlay:
         lower, layer = overlay
         step = "mount_user_overlay" if bound else "mount_overlay"
@@ -32,7 +37,7 @@ def rootfs_rows(config: "Config", root: str, overlay: "tuple[str, str] | None", 
     else:
         yield rootfs, "bind_rootfs", (root,)
     for number, entry in enumerate(config.get("mounts") or []):
-        yield from mount_rows(root, number, entry)
+        yield from mount_rows(root, number, entry, all_binds)
     nodes = tuple(devices(config))
     if bound:
         yield rootfs, "bind_devices", (root, tuple(node[:4] for node in nodes if node[1] != "p"))
@@ -42,13 +47,13 @@ def rootfs_rows(config: "Config", root: str, overlay: "tuple[str, str] | None", 
     yield rootfs, "pivot_into_rootfs", (root,)
 
 
-def mount_rows(root: str, number: int, entry: "Config") -> "Iterator[Row]":
+def mount_rows(root: str, number: int, entry: "Config", all_binds: bool) -> "Iterator[Row]":
     """One entry of `mounts`."""
     target, kind, options = place_of(entry), entry.get("type") or "", options_of(entry)
     if "remount" in options:
         yield rootfs, "remount", (root, target, options)
-    elif spec.is_mapped(entry):
-        yield idmaps, "attach_mapped_mount", (root, target, number, options)
+    elif is_prepared(entry, all_binds):
+        yield prepared, "attach_prepared_mount", (root, target, number, options)
     elif spec.is_bind(entry):
         yield rootfs, "bind_path", (root, target, entry["source"], options)
     elif kind == "tmpfs" and "tmpcopyup" in options:
@@ -69,7 +74,7 @@ def place_of(entry: "Config") -> str:
 
 
 def options_of(entry: "Config") -> tuple[str, ...]:
-    """The options of a mount; what a deed of ours is asked of another one than it is for is refused by the kernel."""
+    """The options of a mount."""
     return tuple(entry.get("options") or ())
 
 
@@ -83,22 +88,38 @@ def devices(config: "Config") -> "Iterator[tuple[Any, ...]]":
                0o666 if mode is None else mode, entry.get("uid") or 0, entry.get("gid") or 0)
 
 
-# ---- mounts with mapped ids, in which the parent has a part
+# ---- mounts in which the parent has a part
 
-def prepared_rows(config: "Config") -> "Iterator[Row]":
-    """The mounts whose ids the parent maps, before there is a child that inherits them."""
+def prepared_rows(config: "Config", all_binds: bool) -> "Iterator[Row]":
+    """The mounts that the parent makes, before there is a child that inherits them."""
+    propagation = root_propagation(config)
     for number, entry in enumerate(config.get("mounts") or []):
+        recursive = bool({"rbind", "ridmap"} & {*options_of(entry)})
         if spec.is_mapped(entry):
-            recursive = bool({"rbind", "ridmap"} & {*options_of(entry)})
             maps = (ranges(entry.get(name) or spec.part(config, f"linux.{name}"))
                     for name in ("uidMappings", "gidMappings"))
-            yield idmaps, "prepare_mapped_mount", (number, entry["source"], recursive, *maps)
+            yield prepared, "prepare_mapped_mount", (number, entry["source"], recursive, propagation, *maps)
+        elif is_prepared(entry, all_binds):
+            yield prepared, "prepare_mount", (number, entry["source"], recursive, propagation)
 
 
-def forgotten_rows(config: "Config") -> "Iterator[Row]":
+def forgotten_rows(config: "Config", all_binds: bool) -> "Iterator[Row]":
     """What the parent lets go of when the child has it."""
-    if any(map(spec.is_mapped, config.get("mounts") or [])):
-        yield idmaps, "forget_mapped_mounts", ()
+    if any(is_prepared(entry, all_binds) for entry in config.get("mounts") or []):
+        yield prepared, "forget_prepared_mounts", ()
+
+
+def is_prepared(entry: "Config", all_binds: bool) -> bool:
+    """Whether a mount is made by the parent. all_binds: whether every bind mount is."""
+    return spec.is_mapped(entry) or (all_binds and spec.is_bind(entry) and "remount" not in options_of(entry))
+
+
+def root_propagation(config: "Config") -> int:
+    """pivot_root refuses a shared root, so what is asked to be shared is a slave of the host until then."""
+    asked = (spec.part(config, "linux.rootfsPropagation") or "rprivate").removeprefix("r")
+    if asked not in PROPAGATION:
+        raise InvalidConfig(f"linux.rootfsPropagation: {asked!r} is none", "private, slave, shared or unbindable")
+    return syscalls.MS_SLAVE if asked in ("shared", "slave") else syscalls.MS_PRIVATE
 
 
 def ranges(mappings: "list[Config]") -> "Ranges":

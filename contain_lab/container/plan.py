@@ -7,9 +7,8 @@ namespace comes first of all, with its maps, because it owns the others.
 
 import os
 
-from contain_lab import capabilities, cgroups, files, rootfs, seccomp, spec, syscalls
+from contain_lab import capabilities, cgroups, files, rootfs, seccomp, spec
 from contain_lab.container import console, filesystem, layers, process, state
-from contain_lab.errors import InvalidConfig
 from contain_lab.namespaces import cgroup, enter, ipc, mount, net, pid, sysctl, time, user, uts
 from contain_lab.rootfs.options import PROPAGATION
 from contain_lab.steps import PID, Later
@@ -51,13 +50,15 @@ class Plan:
         self.waits = waits or bool(late.get("startContainer") or late.get("poststart"))
         self.init = init
         self.kinds = {entry["type"]: entry.get("path") or "" for entry in spec.part(config, "linux.namespaces") or []}
+        privileged = files.is_machines_root()
+        self.bound = "user" in self.kinds or not privileged  # device nodes cannot be made
+        self.all_binds = "user" in self.kinds and privileged  # the child might not get to what is mounted
         self.before = list(before_rows(self))
-        self.bound = "user" in self.kinds or not files.is_machines_root()  # device nodes cannot be made
         self.between = list(between_rows(self.kinds))
         new = tuple(kind for kind in ("user", "pid") if self.kinds.get(kind) == "")
         self.clone = (pid, "clone_into_namespaces", (new,))
         self.mapped = list(mapped_rows(config, self.kinds))
-        self.beside = [*filesystem.forgotten_rows(config), *group_rows(config, folder, self.bound)]
+        self.beside = [*filesystem.forgotten_rows(config, self.all_binds), *group_rows(config, folder, self.bound)]
         self.alone = list(alone_rows(self))
         self.hooked = list(hook_rows(config, "prestart", "createRuntime"))
         self.inside = list(inside_rows(self))
@@ -95,7 +96,7 @@ def before_rows(plan: Plan) -> "Iterator[Row]":
             yield layers, "make_user_layer", (layer, image)
         else:
             yield rootfs, "make_layer", (layer,)
-    yield from filesystem.prepared_rows(plan.config)
+    yield from filesystem.prepared_rows(plan.config, plan.all_binds)
 
 
 def between_rows(kinds: dict[str, str]) -> "Iterator[Row]":
@@ -163,7 +164,7 @@ def alone_rows(plan: Plan) -> "Iterator[Row]":
         if kind == "uts" and config.get("domainname"):
             yield uts, "set_domainname", (config["domainname"],)
         if kind == "mount":
-            yield mount, "set_propagation", ("/", _root_propagation(config))
+            yield mount, "set_propagation", ("/", filesystem.root_propagation(config))
         if kind == "network" and kinds.get(kind) == "":
             yield net, "bring_loopback_up", ()
 
@@ -181,19 +182,11 @@ def clock_rows(config: "Config", kinds: dict[str, str]) -> "Iterator[Row]":
         yield enter, "join_namespace", (kinds["time"], "time")
 
 
-def _root_propagation(config: "Config") -> int:
-    """pivot_root refuses a shared root, so what is asked to be shared is a slave of the host until then."""
-    asked = (spec.part(config, "linux.rootfsPropagation") or "rprivate").removeprefix("r")
-    if asked not in PROPAGATION:
-        raise InvalidConfig(f"linux.rootfsPropagation: {asked!r} is none", "private, slave, shared or unbindable")
-    return syscalls.MS_SLAVE if asked in ("shared", "slave") else syscalls.MS_PRIVATE
-
-
 def inside_rows(plan: Plan) -> "Iterator[Row]":
     """From the limits to execve."""
     if "user" not in plan.kinds:
         yield from limit_rows(plan.config)
-    *mounted, pivot = filesystem.rootfs_rows(plan.config, plan.root, plan.overlay, plan.bound)
+    *mounted, pivot = filesystem.rootfs_rows(plan.config, plan.root, plan.overlay, plan.bound, plan.all_binds)
     yield from (*mounted, *hook_rows(plan.config, "createContainer"), pivot)
     yield from kernel_rows(plan)
     yield from privilege_rows(plan.config, plan.init)

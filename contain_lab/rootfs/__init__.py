@@ -142,16 +142,21 @@ def attach_bind(root: str, target: str, tree: int, options: tuple[str, ...]) -> 
     attach(tree, files.make_in_root(root, target, directory=stat.S_ISDIR(os.fstat(tree).st_mode)))
 
 
-def open_mapped(source: str, recursive: bool, ids: int) -> int:
-    """A copy of the mount at a path, its ids mapped as in a user namespace; both are descriptors."""
+def clone_mount(source: str, recursive: bool, propagation: int) -> int:
+    """A copy of the mount at a path, which exchanges mounts with its peers as it is said here: its descriptor."""
     deep = AT_RECURSIVE if recursive else 0
     tree = syscalls.open_tree(AT_FDCWD, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | deep)
     try:
-        syscalls.mount_setattr(tree, AT_EMPTY_PATH | deep, MOUNT_ATTR_IDMAP, userns=ids)
+        syscalls.mount_setattr(tree, AT_EMPTY_PATH | deep, 0, 0, propagation)
     except OSError:
         os.close(tree)
         raise
     return tree
+
+
+def map_ids(tree: int, recursive: bool, ids: int) -> None:
+    """Map the ids of a mount that is attached nowhere as a user namespace has them; both are descriptors."""
+    syscalls.mount_setattr(tree, AT_EMPTY_PATH | (AT_RECURSIVE if recursive else 0), MOUNT_ATTR_IDMAP, userns=ids)
 
 
 def remount(root: str, target: str, options: tuple[str, ...]) -> None:

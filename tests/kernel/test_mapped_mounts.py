@@ -69,7 +69,7 @@ def test_a_file_system_that_maps_no_ids_is_named_and_nothing_is_left(bundle: Bun
     bundle.config["mounts"].append(entry(Path("/proc"), uid=7, gid=8))
     done = bundle.try_create()
     assert done.code != 0
-    assert 'idmaps.prepare_mapped_mount(6, "/proc"' in done.err
+    assert 'prepared.prepare_mapped_mount(6, "/proc"' in done.err
     assert "EINVAL" in done.err
     assert bundle.run_command("state", bundle.id).code != 0
 

@@ -43,6 +43,32 @@ def test_the_whole_world_of_a_container_is_there(mapped: Bundle):
                             "NoNewPrivs:", "1", "lo", "/proc/self/fd"]
 
 
+def test_a_volume_is_shown_where_the_mapped_root_could_not_go_by_itself(mapped: Bundle, tmp_path: Path):
+    (tmp_path / "closed/data").mkdir(parents=True)
+    (tmp_path / "closed/data/file").write_text("shown")
+    (tmp_path / "closed").chmod(0o700)
+    mapped.config["mounts"].append({"destination": "/tmp", "type": "bind", "source": str(tmp_path / "closed/data"),
+                                    "options": ["rbind", "ro"]})
+    assert mapped.says("cat /tmp/file; touch /tmp/x 2>&1 | grep -c Read-only") == "shown1"
+
+
+@pytest.mark.parametrize("source", ["bind", "rbind"])
+def test_what_is_mounted_inside_never_appears_on_the_host(mapped: Bundle, tmp_path: Path, source: str):
+    data = tmp_path / "data"
+    (data / "under").mkdir(parents=True)
+    subprocess.run(["mount", "--bind", data, data], check=True)
+    try:
+        subprocess.run(["mount", "--make-shared", data], check=True)
+        mapped.config["mounts"].append({"destination": "/tmp", "type": "bind", "source": str(data),
+                                        "options": [source]})
+        mapped.process["capabilities"] = {name: ["CAP_SYS_ADMIN"] for name in ("bounding", "effective", "permitted")}
+        mapped.up("mount -t tmpfs none /tmp/under && touch /tmp/under/mounted; sleep 60")
+        until(lambda: mapped.run_command("exec", mapped.id, "ls", "/tmp/under/mounted").code == 0)
+        assert os.listdir(data / "under") == []
+    finally:
+        subprocess.run(["umount", "--lazy", data], check=True)
+
+
 def test_capabilities_are_those_of_the_config(mapped: Bundle):
     mapped.process["capabilities"] = {name: ["CAP_KILL", "CAP_CHOWN"]
                                       for name in ("bounding", "effective", "permitted")}
