@@ -24,10 +24,10 @@ class Group:
         """Make the group, and put a process into it."""
         if not cgroups.available("pids"):
             return
-        self.name = f"{PREFIX}{os.urandom(6).hex()}"
-        cgroups.create_group("pids", self.name)
-        self.handle = os.open(cgroups.group_path("pids", self.name), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        fcntl.flock(self.handle, fcntl.LOCK_EX)
+        while self.handle < 0:
+            self.name = f"{PREFIX}{os.urandom(6).hex()}"
+            cgroups.create_group("pids", self.name)
+            self.handle = _lock(cgroups.group_path("pids", self.name))
         cgroups.set_pids_limit(self.name, PROCESSES)
         cgroups.add_process("pids", self.name, pid)
 
@@ -39,6 +39,19 @@ class Group:
         if self.handle >= 0:
             os.close(self.handle)
             self.handle = -1
+
+
+def _lock(path: str) -> int:
+    """A descriptor of a group that holds its lock; -1 where the sweep of another judge came before it."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return -1
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    if os.path.isdir(path):
+        return handle
+    os.close(handle)
+    return -1
 
 
 def sweep() -> list[str]:

@@ -308,3 +308,26 @@ def test_a_step_whose_process_ends_after_it_came_back_gets_no_points(body: str, 
     package = write(tmp_path, body)
     verdict = judge.run_check("uts.hostname", package, seed=seed)
     assert verdict.message in ("ended_later", "went_away"), verdict.text
+
+
+def test_a_group_that_another_judge_swept_before_it_was_locked_is_made_again(monkeypatch: pytest.MonkeyPatch):
+    made: list[str] = []
+    create = cgroups.create_group
+
+    def create_and_lose_the_first(controller: str, name: str) -> None:
+        create(controller, name)
+        made.append(name)
+        if len(made) == 1:
+            sandbox_group.sweep()
+
+    monkeypatch.setattr(cgroups, "create_group", create_and_lose_the_first)
+    sleeper = subprocess.Popen(["sleep", "60"])
+    group = sandbox_group.Group()
+    try:
+        group.take(sleeper.pid)
+        assert (len(made), group.name) == (2, made[1])
+        assert not os.path.exists(cgroups.group_path("pids", made[0]))
+    finally:
+        sleeper.kill()
+        sleeper.wait()
+        group.remove()

@@ -4,7 +4,7 @@ import os
 
 from contain_lab import rootfs, syscalls
 from contain_lab.labkit import mount_table
-from contain_lab.labkit.checks.root import identity
+from contain_lab.labkit.checks.root import identity_inside
 from contain_lab.labkit.sandbox import Failed
 from contain_lab.syscalls import CLONE_NEWNS, MS_BIND, MS_PRIVATE, MS_REC, MS_SHARED, MS_SLAVE
 
@@ -166,10 +166,10 @@ def readonly(judge: "Judge") -> dict[str, object]:
         opened = box.descriptors(box.student)
         for path, real in (("/etc", "/etc"), ("/link/passwd", f"{outside}/passwd")):
             before = mount_table.seen(box.student)
-            was = identity(f"/proc/{box.student}/root{root}{real}")
+            was = identity_inside(box, root + real)
             box.must("make_path_readonly", root, path)
             mine = _look_at_readonly(box, before, root, path, real)
-            if identity(f"/proc/{box.student}/root{root}{real}") != was:
+            if identity_inside(box, root + real) != was:
                 raise Failed("mounts.readonly.other_content", path=path)
             below = {mount.place.removeprefix(root): mount.options for mount in mount_table.seen(box.student)
                      if mount.parent == mine.id}

@@ -63,6 +63,15 @@ def identity(path: str) -> tuple[int, int]:
     return found.st_dev, found.st_ino
 
 
+def identity_inside(box: "Sandbox", path: str) -> tuple[int, int]:
+    """The same for a path of the student's process, whose links lead nowhere out of it; (0, 0) where nothing is."""
+    try:
+        found = box.stat(box.student, path)
+    except OSError:
+        return 0, 0
+    return found.st_dev, found.st_ino
+
+
 # ---- the checks
 
 def bind(judge: "Judge") -> dict[str, object]:
@@ -70,7 +79,7 @@ def bind(judge: "Judge") -> dict[str, object]:
     roots = [f"/tmp/{judge.fresh_name(start)}/root" for start in ("box", "second")]
     with judge.sandbox(apart=CLONE_NEWNS, arrange=lambda: arrange(*roots)) as box:
         for root in roots:
-            before, was = mount_table.seen(box.student), identity(f"/proc/{box.student}/root{root}")
+            before, was = mount_table.seen(box.student), identity_inside(box, root)
             opened = box.descriptors(box.student)
             box.must("bind_rootfs", root)
             _look_at_mounts(box, root, before, was)
@@ -88,7 +97,7 @@ def _look_at_mounts(box: "Sandbox", root: str, before: "list[mount_table.Mount]"
     mine = [mount for mount in new if mount.place == root]
     if not mine:
         raise Failed("root.bind.elsewhere", root=root, places=", ".join(sorted({mount.place for mount in new})))
-    if identity(f"/proc/{box.student}/root{root}") != was:
+    if identity_inside(box, root) != was:
         raise Failed("root.bind.other_content", root=root, kind=mine[-1].kind, shown=mine[-1].shown)
     if not [mount for mount in table if mount.place == f"{root}/{BELOW}" and mount.parent == mine[-1].id]:
         raise Failed("root.bind.shallow", root=root, below=BELOW)
@@ -106,7 +115,7 @@ def pivot(judge: "Judge") -> dict[str, object]:
     """pivot_into_rootfs(root): root is the root of the mount namespace, and nothing of the old one is mounted."""
     root = f"/tmp/{judge.fresh_name()}/root"
     with judge.sandbox(apart=CLONE_NEWNS, arrange=lambda: arrange(root, mounted=True)) as box:
-        before, new = mount_table.seen(box.student), identity(f"/proc/{box.student}/root{root}")
+        before, new = mount_table.seen(box.student), identity_inside(box, root)
         said = box.call("pivot_into_rootfs", root)
         if "raised" in said:
             failure = box.refused(said, "pivot_into_rootfs")
