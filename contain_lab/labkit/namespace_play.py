@@ -14,7 +14,6 @@ import subprocess
 import sys
 from typing import Any
 
-from contain_lab import namespaces
 from contain_lab.labkit.play_process import NEW_PROC
 from contain_lab.labkit.question import Shown
 from contain_lab.labkit.sentence import Refused, Sentence
@@ -96,7 +95,7 @@ def as_text(table: list[Row]) -> str:
 
 
 def _widget() -> Any:
-    from contain_lab.labkit import play_widget
+    from contain_lab.labkit import page
 
     def answer(content: dict[str, Any]) -> dict[str, Any]:
         try:
@@ -106,5 +105,4 @@ def _widget() -> Any:
         own = sum(host != process for _, host, process in table)
         return {"said": f"The process ran. {own} of {len(table)} lines differ from the host's.", "rows": table}
 
-    choices = [[kind, HOLDS[kind]] for kind in [*namespaces.KINDS, NEW_PROC]]
-    return play_widget.make("namespaces", HEAD, answer, choices=choices)
+    return page.boxes(HEAD, list(HOLDS.items()), answer)

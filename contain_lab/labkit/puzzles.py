@@ -1,7 +1,7 @@
 """Order: a Parsons problem. Lines are given in disorder, some do not belong; the student puts them in order.
 
 The letters are the same for everybody: who talks about them talks about the same lines. Lines are moved in the page
-(order_widget), or their letters are given to `order`, which says the same.
+(labkit/page), or their letters are given to `order`, which says the same.
 """
 
 from __future__ import annotations
@@ -82,10 +82,10 @@ def find(id: str) -> Puzzle:
 
 def _widget(puzzle: Puzzle) -> Any:
     """The lines, to be moved, and a button that tries their order."""
-    from contain_lab.labkit import order_widget
+    from contain_lab.labkit import page
 
     def judge(letters: str) -> tuple[bool, str]:
         said = puzzle.judge(letters) if letters else "Nothing stands above the dashed line."
         return said.startswith("Right"), said
 
-    return order_widget.make(puzzle.ask, puzzle.lines, judge)
+    return page.lines(puzzle.ask, puzzle.lines, judge)

@@ -49,10 +49,9 @@ class Question:
 
 def buttons(question: Question, chosen: Callable[[str], str], letter: str = "") -> Any:
     """The question as a widget; chosen(letter) is called at each choice, what it returns is shown."""
-    from contain_lab.labkit import choice_widget
+    from contain_lab.labkit import page
 
-    choices = dict(zip(question.letters(), question.choices, strict=True))
-    return choice_widget.make(question.ask, choices, chosen, letter)
+    return page.choices(question.ask, dict(zip(question.letters(), question.choices, strict=True)), chosen, letter)
 
 
 class Shown:

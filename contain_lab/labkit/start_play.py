@@ -121,7 +121,7 @@ def as_text(stop: Stop) -> str:
 
 
 def _widget() -> Any:
-    from contain_lab.labkit import play_widget
+    from contain_lab.labkit import page
 
     all_stops = record("busybox", "true")
 
@@ -130,4 +130,4 @@ def _widget() -> Any:
         changed = [what for what, before, after in stop.rows if before != after]
         return {"said": f"{stop.step} changes: {', '.join(changed) or 'nothing of these'}.", "rows": stop.rows}
 
-    return play_widget.make("start", HEAD, answer, choices=[[stop.step, stop.args] for stop in all_stops])
+    return page.slider(HEAD, [(stop.step, stop.args) for stop in all_stops], answer)

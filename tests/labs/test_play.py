@@ -82,7 +82,7 @@ def test_the_table_is_the_same_as_text_and_in_the_page():
     widget._handle_custom_msg({"ticked": ["a new /proc"]}, [])
     assert sent[0] == {"said": "The process ran. 1 of 9 lines differ from the host's.", "rows": look(["uts"])}
     assert sent[1] == {"said": 'a new /proc would cover the host\'s: tick "mount", too', "rows": []}
-    assert [name for name, _ in widget.choices] == list(namespace_play.HOLDS)
+    assert [name for name, _ in widget.given["choices"]] == list(namespace_play.HOLDS)
 
 
 # ---- the slider through a start
@@ -135,7 +135,7 @@ def test_each_step_of_a_start_changes_what_it_is_for():
 def test_the_slider_says_what_the_text_says():
     widget, sent = play_start().make(), []
     widget.send = sent.append
-    names = [name for name, _ in widget.choices]
+    names = [name for name, _ in widget.given["choices"]]
     widget._handle_custom_msg({"at": names.index("set_hostname")}, [])
     assert sent[0]["said"] == "set_hostname changes: host name."
     assert ["host name", "the machine's", "box"] in [list(row) for row in sent[0]["rows"]]

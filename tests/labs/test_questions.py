@@ -66,12 +66,12 @@ def test_an_unknown_id_names_those_that_there_are():
 def test_the_buttons_do_what_the_letters_do(folder):
     widget, sent = predictions.predict("uts-copy").make(), []
     widget.send = sent.append
-    assert "asks for the host name at once" in widget.ask
-    assert [letter for letter, _ in widget.choices] == list("abcd")
+    assert "asks for the host name at once" in widget.given["ask"]
+    assert [letter for letter, _ in widget.given["choices"]] == list("abcd")
     widget._handle_custom_msg({"letter": "c"}, [])
     assert predictions.stored("uts-copy") == "c"
     assert sent[0]["said"].startswith("Your prediction is stored: c)")
-    assert predictions.predict("uts-copy").make().letter == "c"    # after a reload
+    assert predictions.predict("uts-copy").make().chosen == "c"    # after a reload
 
 
 # ---- recall
@@ -146,9 +146,9 @@ def test_two_letters_answer_both():
 
 def test_the_button_asks_two_others():
     shown, others = recalls.recall("01").make().children
-    before = [each.ask for each in shown.children]
+    before = [each.given["ask"] for each in shown.children]
     others.click()
-    assert [each.ask for each in shown.children] != before
+    assert [each.given["ask"] for each in shown.children] != before
 
 
 # ---- order
@@ -183,7 +183,7 @@ def test_the_moved_lines_are_judged_as_their_letters_are():
     widget = puzzles.order("uts-start").make()
     sent = []
     widget.send = sent.append
-    assert widget.lines == [[letter, line] for letter, line in puzzle.lines.items()]
+    assert widget.given["lines"] == list(puzzle.lines.items())
     for letters in (puzzle.right[0], puzzle.right[0][::-1], ""):
         widget._handle_custom_msg({"order": letters}, [])
     assert sent[0] == {"right": True, "said": puzzle.judge(puzzle.right[0])}

@@ -37,7 +37,7 @@ def test_an_order_is_found_by_the_keyboard_alone(port: int, context: BrowserCont
     student.run("begin")
     student.run("order")
     here = student.cell("order")
-    live, said = here.locator(".cl-order-live"), here.locator(".cl-order-said")
+    live, said = here.locator(".cl-order-live"), here.locator(".cl-order [role=status]")
 
     def letters() -> str:
         return "".join(here.locator(".cl-order-lines li:not(.cl-order-end) .cl-order-letter").all_inner_texts())

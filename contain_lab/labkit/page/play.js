@@ -1,14 +1,5 @@
 // Playthings: boxes to tick and a button, or a slider; beneath, a table, and a live region that says what changed.
-// See namespace_play.py and start_play.py. The controls are the browser's own, so its keys work: Tab, Space, arrows.
-
-let count = 0;
-
-function make(tag, attributes, ...children) {
-  const element = document.createElement(tag);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  element.append(...children);
-  return element;
-}
+// See labkit/namespace_play.py and labkit/start_play.py. The controls are the browser's own, so its keys work.
 
 function table(head, rows) {
   const row = ([first, left, right]) => make("tr", left === right ? {} : { class: "cl-play-other" },
@@ -17,10 +8,10 @@ function table(head, rows) {
     make("tbody", {}, ...rows.map(row)));
 }
 
-function boxes(model, tell) {
+function boxes(choices, tell) {
   const group = make("fieldset", {}, make("legend", {}, "Namespaces of its own"));
-  for (const [name, words] of model.get("choices")) {
-    const id = `cl-play-${(count += 1)}`;
+  for (const [name, words] of choices) {
+    const id = unique();
     group.append(make("div", {}, make("input", { type: "checkbox", id, value: name }),
       make("label", { for: id }, make("b", {}, name), ` ${words}`)));
   }
@@ -31,9 +22,8 @@ function boxes(model, tell) {
   return [group, start];
 }
 
-function slider(model, tell) {
-  const steps = model.get("choices");
-  const id = `cl-play-${(count += 1)}`;
+function slider(steps, tell) {
+  const id = unique();
   const range = make("input", { type: "range", id, min: 0, max: steps.length - 1, value: 0 });
   const name = make("output", { for: id });
   const show = () => {
@@ -48,19 +38,14 @@ function slider(model, tell) {
 }
 
 function render({ model, el }) {
-  const said = make("p", { class: "cl-play-said", role: "status" });
+  const { kind, head, choices } = model.get("given");
+  const said = make("p", { role: "status" });
   const seen = make("div", { class: "cl-play-seen" });
-  const tell = (content) => model.send(content);
-  const answered = (message) => {
+  fill(el, "cl-play", ...(kind === "slider" ? slider : boxes)(choices, (sent) => model.send(sent)), said, seen);
+  return hear(model, (message) => {
     said.textContent = message.said;
-    seen.replaceChildren(...(message.rows.length ? [table(model.get("head"), message.rows)] : []));
-  };
-  model.on("msg:custom", answered);
-  el.classList.add("cl-play");
-  el.setAttribute("data-lm-suppress-shortcuts", "true"); // keys are for the controls, not for JupyterLab
-  el.addEventListener("keydown", (event) => event.stopPropagation());
-  el.append(...(model.get("kind") === "start" ? slider : boxes)(model, tell), said, seen);
-  return () => model.off("msg:custom", answered);
+    seen.replaceChildren(...(message.rows.length ? [table(head, message.rows)] : []));
+  });
 }
 
 export default { render };

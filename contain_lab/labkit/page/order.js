@@ -1,24 +1,17 @@
-// Order: a list of lines that are moved by dragging, or by the keyboard alone. See puzzles.py.
+// Order: a list of lines that are moved by dragging, or by the keyboard alone. See labkit/puzzles.py.
 //
 // One item is fixed, the dashed line: what stands below it does not belong. Arrow keys go from
 // line to line; Alt and an arrow key moves a line; Space takes hold of it, then arrow keys move it, Space lets go, and
-// Escape puts it back. Each move is said in a live region. JupyterLab keeps its own shortcuts out of here.
+// Escape puts it back. Each move is said in a live region.
 
 const HELP = "Drag a line, or focus it and press Alt and an arrow key (or Space, arrow keys, Space). " +
   "Leave lines that do not belong below the dashed one.";
 
-function make(tag, attributes, ...children) {
-  const element = document.createElement(tag);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  element.append(...children);
-  return element;
-}
-
 function render({ model, el }) {
-  const lines = model.get("lines");
+  const { ask, lines } = model.get("given");
   const list = make("ol", { class: "cl-order-lines", "aria-label": "lines to put in order" });
   const live = make("p", { class: "cl-order-live", "aria-live": "assertive" });
-  const said = make("p", { class: "cl-order-said", role: "status" });
+  const said = make("p", { role: "status" });
   const ready = make("button", { type: "button" }, "Check the order");
   const end = make("li", { class: "cl-order-end" }, "below this line: left out");
   let held = null; // {before}: the line that has been taken hold of stood before this one
@@ -39,7 +32,7 @@ function render({ model, el }) {
 
   function keep() { // so that a page that is loaded again shows the same order
     label();
-    model.set("order", above().map((each) => each.dataset.letter).join(""));
+    model.set("chosen", above().map((each) => each.dataset.letter).join(""));
     model.save_changes();
   }
 
@@ -122,7 +115,7 @@ function render({ model, el }) {
     else over.after(moved);
   });
 
-  const first = model.get("order");
+  const first = model.get("chosen");
   const chosen = [...first].map((letter) => lines.find((line) => line[0] === letter));
   const others = lines.filter((line) => !first.includes(line[0]));
   const items_of = (some) => some.map(([letter, line]) => {
@@ -140,17 +133,12 @@ function render({ model, el }) {
     said.textContent = "";
     model.send({ order: above().map((each) => each.dataset.letter).join("") });
   });
-  const answered = (message) => {
+  fill(el, "cl-order", make("p", { class: "cl-order-ask" }, ask), make("p", { class: "cl-order-help" }, HELP), list,
+    ready, said, live);
+  return hear(model, (message) => {
     said.textContent = message.said;
     said.classList.toggle("cl-order-right", message.right);
-  };
-  model.on("msg:custom", answered);
-
-  el.classList.add("cl-order");
-  el.setAttribute("data-lm-suppress-shortcuts", "true");
-  el.append(make("p", { class: "cl-order-ask" }, model.get("ask")), make("p", { class: "cl-order-help" }, HELP),
-    list, ready, said, live);
-  return () => model.off("msg:custom", answered);
+  });
 }
 
 export default { render };
