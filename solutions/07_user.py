@@ -20,7 +20,7 @@ begin("07")
 # %% [markdown] id="attack"
 # ## The attack
 #
-# People give containers folders of the host: the source of a web site, a data base. On the intruder's stage lies such a
+# People give containers folders of the host: the source of a web site, a database. On the intruder's stage lies such a
 # folder, with a file in it that only root may write. The container of this attack has a user namespace. We leave out the
 # two steps that make it:
 
@@ -137,6 +137,8 @@ kill $!
 # - The kernel's refusals come through.
 # - To read: user_namespaces(7), *Defining user and group ID mappings*. Mind how many times a map may be written.
 #   `files.put(path, text)` of the package writes a text with a single write(2).
+#
+# (The second import below is of our own solution, and is explained after the check. You need not use it.)
 
 # %% id="build-write_id_maps" build="write_id_maps"
 # Two files, and in each a line for every range, in one write.
@@ -267,8 +269,8 @@ env echo "0 $(id -u) 1" > /proc/$!/uid_map
 kill $!
 
 # %% [markdown] id="break-maps-explained"
-# `EPERM` for the id of somebody else: you may give away what is yours. `EPERM` again for the third: a table is written once,
-# for files are there by then that it explains.
+# `EPERM` for the id of somebody else: you may give away what is yours. `EPERM` again for the third: a table is written once.
+# Whoever could change it later could change whose files they are.
 #
 # **In a notebook.** We call unshare in this notebook's own process:
 
@@ -317,12 +319,16 @@ except OSError as error:
 # %% id="predict-time" kind="Predict"
 predict("user-time")
 
+# %% [markdown] id="time-command"
+# `unshare` makes a time namespace whose clock since boot is ten days ahead, and starts a container in it, which is asked
+# for how long the machine has been up:
+
 # %% id="run-time" kind="Run"
-%%script {user} sh
-boot() { cut -d . -f 1 /proc/uptime; }
-here=$(boot)
-there=$(unshare --user --map-root-user --time --fork --boottime 864000 cut -d . -f 1 /proc/uptime)
-echo "the clock inside is $(( (there - here) / 86400 )) days ahead"
+%%sh
+here=$(cut -d . -f 1 /proc/uptime)
+ahead="unshare --time --boottime 864000 --fork"
+there=$($ahead contain-lab run --rm busybox cut -d . -f 1 /proc/uptime)
+echo "the container's clock is $(( (there - here + 30) / 86400 )) days ahead"
 
 # %% id="reveal-time" kind="Explain"
 reveal("user-time")
@@ -395,10 +401,11 @@ print(podman_run("./my-runtime", "cat", "/proc/self/uid_map", rootless=True))
 # The first table is the machine's own: all numbers are themselves, and root is root. The second has one line for one
 # user. In both containers a program ran that believes to be root; which one would you give your folder to?
 #
-# In a terminal, in the folder of this notebook, and without the walls around it:
+# In a terminal, in the folder of this notebook, and without the walls around it (`:O` lets the container write into a
+# layer above the image):
 #
 # ```console
-# podman --runtime "$PWD/my-runtime" run --rm -it docker.io/library/alpine sh
+# podman --runtime "$PWD/my-runtime" run --rm -it --rootfs /var/lib/contain_lab/images/busybox/rootfs:O sh
 # ```
 #
 # ## Further
