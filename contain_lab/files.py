@@ -137,15 +137,25 @@ def open_in_root(root: int | str, path: str, flags: int = os.O_PATH, mode: int =
 
     root: a directory, or a descriptor of one. Returns a descriptor, closed on execve. man: openat2(2).
     """
-    from contain_lab import syscalls  # ctypes costs 1.3 ms, which the verbs that mount nothing need not pay
-
     if isinstance(root, int):
-        return syscalls.openat2(root, path, flags | os.O_CLOEXEC, mode, syscalls.RESOLVE_IN_ROOT_SAFELY)
+        return _open_safely(root, path, flags | os.O_CLOEXEC, mode)
     handle = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        return syscalls.openat2(handle, path, flags | os.O_CLOEXEC, mode, syscalls.RESOLVE_IN_ROOT_SAFELY)
+        return _open_safely(handle, path, flags | os.O_CLOEXEC, mode)
     finally:
         os.close(handle)
+
+
+def _open_safely(root: int, path: str, flags: int, mode: int) -> int:
+    """openat2 with our rules. EAGAIN says that something was renamed or mounted meanwhile, anywhere: so again."""
+    from contain_lab import syscalls  # ctypes costs 1.3 ms, which the verbs that mount nothing need not pay
+
+    for _ in range(128):
+        try:
+            return syscalls.openat2(root, path, flags, mode, syscalls.RESOLVE_IN_ROOT_SAFELY)
+        except BlockingIOError:
+            continue
+    return syscalls.openat2(root, path, flags, mode, syscalls.RESOLVE_IN_ROOT_SAFELY)
 
 
 def make_in_root(root: str, path: str, directory: bool = True) -> int:

@@ -1,6 +1,7 @@
 """Files: whole or not at all, locked by one, opened below a root whatever lies in it; JSON as json reads it."""
 
 import contextlib
+import errno
 import json
 import os
 import stat
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from contain_lab import files
+from contain_lab import files, syscalls
 from contain_lab.errors import InvalidConfig
 
 VALUES = st.recursive(
@@ -131,6 +132,26 @@ def content(handle: int) -> str:
                                   "etc/link", "up/up/up/secret", "./etc/./..//secret"])
 def test_no_way_leads_out_of_a_root(root, path):
     assert content(files.open_in_root(str(root), path)) == "inside"
+
+
+def test_a_rename_elsewhere_in_between_is_no_error(root, monkeypatch):
+    again, real = iter([errno.EAGAIN] * 5), syscalls.openat2
+
+    def openat2(*args: Any) -> int:
+        if number := next(again, 0):
+            raise OSError(number, os.strerror(number))
+        return real(*args)
+    monkeypatch.setattr(syscalls, "openat2", openat2)
+    assert content(files.open_in_root(str(root), "up/secret")) == "inside"
+    assert next(again, 0) == 0
+
+
+def test_a_race_that_never_ends_is_told(root, monkeypatch):
+    def openat2(*args: Any) -> int:
+        raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+    monkeypatch.setattr(syscalls, "openat2", openat2)
+    with pytest.raises(BlockingIOError):
+        files.open_in_root(str(root), "up/secret")
 
 
 def test_an_absolute_link_starts_at_the_root(root):
