@@ -106,6 +106,24 @@ def test_inherited_descriptors_are_closed(bundle):
         os.close(handle)
 
 
+@pytest.mark.needs("user namespace")
+def test_of_the_mounts_that_the_parent_makes_no_descriptor_is_left(mapped, tmp_path):
+    mapped.config["mounts"].append({"destination": "/tmp", "type": "bind", "source": str(tmp_path),
+                                    "options": ["rbind", "idmap"]})
+    mapped.config["mounts"].append({"destination": "/run", "type": "bind", "source": str(tmp_path),
+                                    "options": ["rbind"]})
+    assert mapped.says("ls /proc/1/fd; true").split() == ["0", "1", "2"]
+
+
+@pytest.mark.needs("user namespace")
+def test_process_1_of_a_user_namespace_is_sealed_too(mapped):
+    mapped.create()
+    exe = Path(f"/proc/{mapped.state()['pid']}/exe")
+    assert exe.read_bytes() == trampoline.program(os.uname().machine)
+    with pytest.raises(OSError, match=r"busy|not permitted"):
+        os.open(exe, os.O_WRONLY)
+
+
 def test_process_1_is_a_few_sealed_bytes_while_it_waits(bundle):
     bundle.create()
     pid = bundle.state()["pid"]
