@@ -8,7 +8,7 @@ import os
 
 from contain_lab import syscalls
 from contain_lab.errors import ContainLabError, explain
-from contain_lab.labkit import sandbox_ids, sandbox_mounts, student
+from contain_lab.labkit import sandbox_group, sandbox_ids, sandbox_mounts, student
 from contain_lab.labkit.student import Scene
 
 TYPE_CHECKING = False
@@ -23,10 +23,11 @@ PROCESSES, RLIMIT_NPROC = 64, 6  # the group of the sandbox says so, too, whatev
 SIGNALS = (1, 2, 3, 10, 12, 15)  # SIGPIPE stays ignored, as Python has it
 
 
-def be_init(scene: Scene, actor: "Actor", gate: int, report: int, out: int, told: int) -> "NoReturn":
+def be_init(scene: Scene, actor: "Actor", group: int, gate: int, report: int, out: int, told: int) -> "NoReturn":
     """Be PID 1: finish the mounts, start the others, collect who ends, and say how the student's process ended."""
     try:
         reset_signals()
+        sandbox_group.join(group)
         syscalls.prctl(syscalls.PR_SET_PDEATHSIG, 9)
         if os.read(gate, 1) != b"\n":
             os._exit(1)
@@ -34,8 +35,6 @@ def be_init(scene: Scene, actor: "Actor", gate: int, report: int, out: int, told
         syscalls.prctl(syscalls.PR_SET_PDEATHSIG, 9)  # a change of ids has cleared it
         syscalls.prlimit(0, RLIMIT_NPROC, PROCESSES, PROCESSES)  # counted for each user namespace and id
         sandbox_mounts.settle()
-        if os.read(gate, 1) != b"\n":  # the group takes its time, and this process makes use of it
-            os._exit(1)
         syscalls.sethostname(HOST)
         if scene.arrange:
             scene.arrange()

@@ -99,9 +99,12 @@ class Sandbox(Looking):
         packages = (path for path in sys.path if path.endswith("-packages"))
         seen = (f"{student.PLACE}/contain_lab", sys.base_prefix, *packages, *self.scene.needed)
         sandbox_mounts.raise_root(self.scene.package, seen, covered)
+        sweep()
+        group = self.group.make()
+        self.ends = (*ends, group) if group >= 0 else ends
         self.init = syscalls.clone3(ALL)
         if self.init == 0:
-            inside.be_init(self.scene, self.actor, *ends)
+            inside.be_init(self.scene, self.actor, group, *ends)
         self.init_fd = os.pidfd_open(self.init)
         sandbox_mounts.drop_root()
         for handle in self.ends:
@@ -112,9 +115,6 @@ class Sandbox(Looking):
             os.set_blocking(handle, False)
             self.poll.register(handle, select.POLLIN)
         sandbox_ids.map_ids(self.init)
-        os.write(self.gate, b"\n")
-        sweep()
-        self.group.take(self.init)
         os.write(self.gate, b"\n")
         self._meet()
 

@@ -15,21 +15,23 @@ PROCESSES = 64
 
 
 class Group:
-    """A group for one sandbox; where there is no pids controller, nothing: the time limit must do."""
+    """A group for one sandbox; where there is no pids controller, nothing: RLIMIT_NPROC must do."""
 
     def __init__(self) -> None:
         self.name, self.handle = "", -1
 
-    def take(self, pid: int) -> None:
-        """Make the group, and put a process into it."""
+    def make(self) -> int:
+        """Make the group: a descriptor for `join`, -1 where there is no controller."""
         if not cgroups.available("pids"):
-            return
+            return -1
         while self.handle < 0:
             self.name = f"{PREFIX}{os.urandom(6).hex()}"
             cgroups.create_group("pids", self.name)
             self.handle = _lock(cgroups.group_path("pids", self.name))
         cgroups.set_pids_limit(self.name, PROCESSES)
-        cgroups.add_process("pids", self.name, pid)
+        tasks = f"{cgroups.group_path('pids', self.name)}/tasks"  # v1 has it
+        place = tasks if os.path.exists(tasks) else cgroups.group_path("pids", f"{self.name}/cgroup.procs")
+        return os.open(place, os.O_WRONLY | os.O_CLOEXEC)
 
     def remove(self) -> None:
         """Remove it, once nothing is in it any more."""
@@ -52,6 +54,16 @@ def _lock(path: str) -> int:
         return handle
     os.close(handle)
     return -1
+
+
+def join(file: int) -> None:
+    """Join the group of a descriptor, alone and by oneself: then the kernel stops no other process (cgroups v1).
+
+    Who moves another process, or one with threads, waits until all of the machine's have passed a quiet state: 10 ms.
+    """
+    if file >= 0:
+        os.write(file, b"0")
+        os.close(file)
 
 
 def sweep() -> list[str]:

@@ -31,6 +31,10 @@ WORST = {
     "leaves_an_orphan": ("if os.fork() == 0:\n    if os.fork() == 0: time.sleep(987)\n    os._exit(0)\nos.wait()",
                          "forked"),
     "fork_bomb": ("while True:\n    try: os.fork()\n    except OSError: pass", "hung"),
+    "forks_under_many_ids": ("made = []\ntry:\n    for id in range(1, 200):\n        made.append(os.fork())\n"
+                             "        if made[-1] == 0: os.setresuid(id, id, id), signal.pause()\nexcept OSError:\n"
+                             "    for pid in made: os.kill(pid, signal.SIGKILL), os.waitpid(pid, 0)\n    raise",
+                             "raised", "EAGAIN"),
     "sys_exit": ("sys.exit(3)", "exited"),
     "os_exit": ("os._exit(0)", "went_away"),
     "kills_itself": ("os.kill(os.getpid(), signal.SIGKILL)", "went_away"),
