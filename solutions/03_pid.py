@@ -59,9 +59,7 @@ reveal("pid-levels")
 # Here is a container with three processes, drawn from both sides. The picture is made of nothing but these lines:
 
 # %% id="run-tree" kind="Run"
-import time
 box = background("busybox", "sh", "-c", "sleep 600 & sleep 601 & wait")
-time.sleep(1)
 process_tree(box.pid)
 
 # %% [markdown] id="unshare-question"
@@ -166,7 +164,7 @@ reveal("pid-proc")
 predict("pid-term")
 
 # %% id="run-term" kind="Run"
-import signal
+import signal, time
 box = background("busybox", "sleep", "600")
 os.kill(box.pid, signal.SIGTERM)
 time.sleep(0.3)
@@ -189,7 +187,6 @@ reveal("pid-term")
 
 # %% id="run-end" kind="Break it"
 box = background("busybox", "sh", "-c", "sleep 600 & wait")
-time.sleep(1)
 (other,) = map(int, open(f"/proc/{box.pid}/task/{box.pid}/children").read().split())
 os.kill(box.pid, signal.SIGKILL)
 box.stop()
@@ -204,19 +201,19 @@ print("the other process", "lives" if os.path.exists(f"/proc/{other}") else "has
 predict("pid-orphan")
 
 # %% [markdown] id="orphan-code"
-# In the box a shell in brackets starts a `sleep 2` in the background and ends. Process 1 becomes `sleep 600` meanwhile.
-# We look when it is there, and again when its two seconds have passed:
+# In the box a shell in brackets starts a `sleep 1` in the background and ends. Process 1 becomes `sleep 600` meanwhile.
+# We look when that has happened, and again when the second has passed:
 
 # %% id="run-orphan" kind="Run"
-box = background("busybox", "sh", "-c", "(sleep 2 &); sleep 0.2; exec sleep 600")
-time.sleep(1)
+box = background("busybox", "sh", "-c", "(sleep 1 &); sleep 0.2; exec sleep 600")
+time.sleep(0.5)
 process_tree(box.pid)
 
 # %% id="reveal-orphan" kind="Explain"
 reveal("pid-orphan")
 
 # %% id="run-zombie" kind="Run"
-time.sleep(1.5)
+time.sleep(1)
 process_tree(box.pid)
 
 # %% [markdown] id="zombie-explained"
@@ -287,7 +284,7 @@ if runtime == 0:
 else:
     time.sleep(0.1)
     os.kill(runtime, 9)
-    time.sleep(1)
+    time.sleep(0.6)
 
 # %% id="reveal-parent" kind="Explain"
 reveal("pid-parent")
@@ -356,7 +353,7 @@ strace_runtime("crun", "processes")
 
 # %% id="run-mine-init" kind="Run"
 # !contain-lab run --rm --init --with my_runtime busybox sh -c \
-#   "(true &); (true &); sleep 1; cat /proc/[0-9]*/status | grep -c zombie"
+#   "(true &); (true &); sleep 0.5; cat /proc/[0-9]*/status | grep -c zombie"
 
 # %% id="check-container" check="pid.container"
 

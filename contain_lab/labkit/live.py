@@ -27,6 +27,7 @@ class Box:
     def __init__(self, command: list[str], run: subprocess.Popen[str]) -> None:
         self.command, self.run = command, run
         self.pid = _wait_for(run, command)
+        _settle(self.pid)
 
     def __repr__(self) -> str:
         state = "running" if self.run.poll() is None else "ended"
@@ -73,6 +74,17 @@ def _wait_for(run: subprocess.Popen[str], command: list[str]) -> int:
     run.communicate(timeout=SECONDS)    # closes its input, so the watcher ends it
     raise Refused(f"container: {name} did not start in {SECONDS:.0f} s",
                   "contain-lab clean removes what is left")
+
+
+def _settle(pid: int) -> None:
+    """Wait until a container's first process and its children are the same twice, and sleep; a second at most."""
+    end, before = time.monotonic() + 1, [""]
+    while time.monotonic() < end:
+        now = [f"{each} {processes.status(each).get('Name')}" for each in (pid, *processes.children(pid))]
+        if now == before and all(processes.status(int(each.split()[0])).get("State", "S")[0] == "S" for each in now):
+            return
+        before = now
+        time.sleep(0.03)
 
 
 def _inner(pid: int) -> list[int]:

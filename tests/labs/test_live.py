@@ -49,6 +49,23 @@ def test_it_executes_the_command_and_has_two_numbers():
     assert box not in live.running()
 
 
+def test_what_its_first_process_starts_at_once_is_there():
+    box = live.background("busybox", "sh", "-c", "sleep 600 & sleep 601 & wait", hostname="settled")
+    try:
+        assert [processes.status(each)["Name"] for each in processes.children(box.pid)] == ["sleep", "sleep"]
+    finally:
+        box.stop()
+
+
+def test_with_an_init_its_first_process_is_the_init():
+    box = live.background("busybox", "sleep", "600", hostname="with-init", options="--init")
+    (child,) = processes.children(box.pid)
+    assert processes.numbers(processes.status(child))[-1] == 2
+    os.kill(box.pid, signal.SIGTERM)
+    assert box.run.wait(5) == 143
+    box.stop()
+
+
 def test_a_second_one_of_the_same_name_ends_the_first():
     first = live.background("busybox", "sleep", "600", hostname="again")
     second = live.background("busybox", "sleep", "600", hostname="again")
