@@ -325,13 +325,14 @@ def test_a_group_that_another_judge_swept_before_it_was_locked_is_made_again(mon
             sandbox_group.sweep()
 
     monkeypatch.setattr(cgroups, "create_group", create_and_lose_the_first)
-    sleeper = subprocess.Popen(["sleep", "60"])
     group = sandbox_group.Group()
     try:
-        group.take(sleeper.pid)
+        file = group.make()
+        joined = subprocess.run(["cat", "/proc/self/cgroup"], preexec_fn=lambda: sandbox_group.join(file),
+                                capture_output=True, text=True, check=True)
+        os.close(file)
         assert (len(made), group.name) == (2, made[1])
         assert not os.path.exists(cgroups.group_path("pids", made[0]))
+        assert group.name in joined.stdout
     finally:
-        sleeper.kill()
-        sleeper.wait()
         group.remove()
