@@ -129,7 +129,7 @@ reveal("root-escape")
 
 # %% [markdown] id="what-a-mount-is"
 # In our container the same path leads to the container's own root: process 1 is its own, too. And above that root there is
-# nothing. How is this done? (The other two steps of the last line take capabilities away. They are lab 17.)
+# nothing. How is this done? (The other steps of the last line take rights away. They are lab 17.)
 #
 # ## A root is a mount
 #
@@ -235,6 +235,13 @@ reveal("root-left")
 # %% [markdown] id="build-pivot-task"
 # (The last line of the script executes `/bin/sh`, and gets our busybox: after the pivot the path leads there. The shell
 # before it was the host's and went on running. A program that is loaded needs its path no more.)
+#
+# pivot_root asks for four things, and its manual page says which errno belongs to which:
+#
+# - the new root is a mount, and another one than the root of now: EBUSY, as you have seen, or EINVAL;
+# - the place for the old root is the new root, or a folder below it: EINVAL;
+# - the mounts on which both stand are not *shared*: EINVAL, below in *Break it*;
+# - the caller's root is the root of its namespace: EINVAL in a chroot.
 #
 # The old root is in use, by the very process that unmounts it. So an ordinary unmount says EBUSY. With the flag
 # `MNT_DETACH` the mount leaves the list at once, with all that is mounted on it, and is freed when its last user goes.
