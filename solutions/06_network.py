@@ -82,7 +82,8 @@ echo 81 > $file; echo inside: $(cat $file)'
 # %% [markdown] id="two-errnos"
 # ## Two errnos
 #
-# Nobody listens on port 7000 in there. What is a program told that tries?
+# Nobody listens on port 7000 in there. What is a program told that tries? (The cell after the question begins with
+# `%%script unshare --net python`: it runs in a fresh Python, in a network namespace of its own.)
 
 # %% id="predict-errno" kind="Predict"
 predict("net-errno")
@@ -97,8 +98,6 @@ print(errno.errorcode[number])
 reveal("net-errno")
 
 # %% [markdown] id="two-errnos-explained"
-# (`%%script unshare --net python` runs the cell in a fresh Python, in a network namespace of its own.)
-#
 # Now the same with the loopback up. It gets its address and its route by that alone:
 
 # %% id="run-errno-up" kind="Run"
@@ -136,7 +135,8 @@ print(errno.errorcode[number])
 # namespace** is meant, the one that it was made in.
 #
 # Both take a `struct ifreq`: 16 bytes for the link's name, then two bytes for the flags, then bytes that do not matter
-# here. In the language of Python's module `struct` that is `16sH14x`. The worked example reads the flags:
+# here. In the language of Python's module `struct` that is `16sH14x`: a text of 16 bytes, a number of two, and 14 bytes to
+# pass over. The worked example reads the flags:
 
 # %% id="worked-flags" kind="Run"
 %%script unshare --net python
@@ -249,8 +249,8 @@ right = background("busybox", "httpd", "-f", "-h", "/etc", hostname="right")
 # namespace of its own.
 #
 # The library **pyroute2** speaks netlink. The cell enters the left network (by the step of lab 01), makes a cable there,
-# and says in the same message that its other end is to be born in the network of the right process. The host has no
-# part in it, and at no time a link of it.
+# and says in the same message that its other end is to be born in the network of the right process. No end of it is ever
+# in the host's network.
 
 # %% id="lay-cable" kind="Run"
 %%python - {left.pid} {right.pid}
