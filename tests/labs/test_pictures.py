@@ -82,6 +82,9 @@ def test_namespaces_are_compared_by_inode():
     text = namespace_table.show_namespaces({"me": me, "me again": me}).text
     assert re.search(r"^me again(\s+A){8}$", text, re.MULTILINE)
     assert f"{me}" not in text
+    inode = os.readlink("/proc/self/ns/uts")[5:-1]
+    assert words(namespace_table.show_namespaces({"me": me, "me again": me}).svg).count(inode) == 2
+    assert inode not in text
     assert re.search(r"^parent(\s+[AB]){8}$", namespace_table.show_namespaces({"me": me, "parent": parent}).text,
                      re.MULTILINE)
 
