@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
-from bundles import groups
+from bundles import groups, until
 
 pytestmark = [pytest.mark.blackbox, pytest.mark.needs("root", "busybox")]
 OWN = ("mnt", "pid", "net", "ipc", "uts")
@@ -112,7 +112,7 @@ def test_detached_it_lives_on_and_the_file_names_it(bundle):
     first = bundle.up()
     bundle.command("exec", "--detach", "--pid-file", str(bundle.folder / "pid"), bundle.id, "sleep", "61")
     pid = int((bundle.folder / "pid").read_text())
-    assert Path(f"/proc/{pid}/cmdline").read_bytes() == b"sleep\x0061\0"
+    until(lambda: Path(f"/proc/{pid}/cmdline").read_bytes() == b"sleep\x0061\0")  # runc does not wait for execve
     assert os.readlink(f"/proc/{pid}/ns/pid") == os.readlink(f"/proc/{first}/ns/pid")
     assert Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1] == str(os.getpid())
     os.kill(pid, signal.SIGTERM)
