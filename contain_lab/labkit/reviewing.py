@@ -51,6 +51,8 @@ def review(workspace: Workspace, chosen: Sequence[tuple[Lab, Check]]) -> Iterato
     A step also counts as there where its file is no Python: the judge says which line is wrong. Errors: the judge's.
     """
     steps = standing.read(str(workspace.folder)).steps
+    for lab in dict.fromkeys(lab for lab, check in chosen if steps & set(check.steps)):
+        judge.ready_images(lab)
     for lab, check in chosen:
         missing = [name for name in check.steps if name not in steps and not is_broken(workspace.folder, name)]
         lacking = features.missing(lab.needs)

@@ -94,3 +94,17 @@ def test_a_machine_that_allows_it_is_told_as_one_where_labs_can_run(cli: str):
 def test_a_container_of_theirs_is_started_and_looked_at(judged: Callable[..., list[object]]):
     assert judged(GOOD, "uts.container")[:2] == [True, "uts.container"]
     assert judged("return None", "uts.container")[1] == "uts.container.name"
+
+
+@pytest.mark.needs("busybox")
+def test_contain_lab_check_makes_the_image_that_an_ordinary_user_lacks(home: Path, cli: str):
+    package = home / "my_runtime"
+    package.mkdir()
+    (package / "namespaces.py").write_text("import socket\n\n\ndef set_hostname(name):\n    socket.sethostname(name)\n")
+    for path in (home, package):
+        os.chown(path, NOBODY, NOBODY)
+    done = subprocess.run([cli, "check", "uts.hostname"], user=NOBODY, group=NOBODY, extra_groups=[], cwd=home,
+                          env={"HOME": str(home), "PATH": os.environ["PATH"]}, capture_output=True, text=True,
+                          timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith("points: 2 of 2\n")
