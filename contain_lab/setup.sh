@@ -50,10 +50,12 @@ has_static_busybox() {    # the package `busybox` has a command of that name too
 
 missing_packages() {    # prints those that this level needs and the machine has not
     has_static_busybox || echo busybox-static
+    has ip || echo iproute2
     [ -n "$python" ] || echo python3 python3-venv
     [ -z "$python" ] || "$python" -IS -c 'import ensurepip, venv' 2>/dev/null || echo "$(basename "$python")-venv"
     [ "$level" = lab ] || has git || echo git
     [ "$level" = lab ] || has strace || echo strace
+    [ "$level" = lab ] || has newuidmap || echo uidmap
     [ "$level" = all ] || return 0
     has podman || echo podman
     has runc || echo runc

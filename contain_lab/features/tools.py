@@ -13,6 +13,7 @@ PACKAGES = {
     "crun": "crun",
     "podman": "podman",
     "newuidmap": "uidmap",
+    "ip": "iproute2",
     "chromium": "chromium",
     "qemu": "qemu-system",
 }

@@ -164,7 +164,7 @@ LABS: tuple[Lab, ...] = (
         stem="06_network",
         title="Network: from loopback to a cable",
         minutes=45,
-        needs=("privileges", "net namespace", "image busybox"),
+        needs=("privileges", "net namespace", "ip", "image busybox"),
         steps=(
             Step("unshare_net", "contain_lab.namespaces.net", "namespaces", (), "easy", 3),
             Step("bring_loopback_up", "contain_lab.namespaces.net", "namespaces", (), "moderate", 10),
