@@ -66,7 +66,7 @@ from contain_lab import image
 # !chroot root ls -a /
 
 # %% [markdown] id="loader"
-# Two dots and `bin`: this is all that the process can name. Four files are enough for a world.
+# `.`, `..` and `bin`: this is all that the process can name. Four files are enough for a world.
 #
 # ## Predict
 
@@ -108,10 +108,10 @@ os.chdir("root")
 os.chroot(".")
 print("locked in: ", sorted(os.listdir("/")))
 os.makedirs("/deeper", exist_ok=True)
-os.chroot("/deeper")
+os.chroot("/deeper")        # the root goes down; the working directory stays
 for _ in range(64):
-    os.chdir("..")
-os.chroot(".")
+    os.chdir("..")          # up, and past where the root was
+os.chroot(".")              # the top is the host's /
 print("and out: /usr/bin is there:", os.path.isdir("/usr/bin"))
 
 # %% id="reveal-escape" kind="Explain"
@@ -305,6 +305,21 @@ reveal("root-skip")
 # %% [markdown] id="break-after-explained"
 # To the same root: nothing lies on top of it any more, and there is nothing above. (`dev`, `proc` and `sys` are new. The
 # runtime has made these empty folders in yours, because file systems are mounted there. Lab 05 is about them.)
+#
+# ## Measure
+
+# %% id="predict-cost" kind="Predict"
+predict("root-cost")
+
+# %% id="measure" kind="Measure"
+measure("bind mount the image, unmount it", "copy the image, remove it", rounds=5)
+
+# %% id="reveal-cost" kind="Explain"
+reveal("root-cost")
+
+# %% [markdown] id="wild"
+# (Who writes into a bound folder changes the image, for everybody. The layer that `contain-lab run` lays above it is a mount,
+# too, and as cheap: lab 10.)
 #
 # ## In the wild
 #

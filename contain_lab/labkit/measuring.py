@@ -5,15 +5,19 @@ The process moves into namespaces of its own first: what is measured does not to
 
 from __future__ import annotations
 
+import atexit
+import functools
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 
-from contain_lab import syscalls
+from contain_lab import image, syscalls
 from contain_lab.labkit.sentence import Refused, Sentence
 
 ROUNDS = 200
@@ -37,6 +41,7 @@ def main(words: list[str]) -> None:
     """Measure in this process, and write the quartiles as JSON."""
     rounds, names = int(words[0]), words[1:]
     syscalls.unshare(syscalls.CLONE_NEWUTS | syscalls.CLONE_NEWNS | syscalls.CLONE_NEWNET)
+    syscalls.mount(None, "/", None, syscalls.MS_REC | syscalls.MS_PRIVATE)
     times: dict[str, list[float]] = {name: [] for name in names}
     for _ in range(rounds):
         for name in names:    # in turn, so that a disturbance meets all of them
@@ -87,10 +92,33 @@ def ask_pid() -> None:
     os.getppid()
 
 
+def bind_image() -> None:
+    """The busybox image, at another place, and away again."""
+    source, place = image_and_place()
+    syscalls.mount(source, place, None, syscalls.MS_BIND)
+    syscalls.umount2(place, syscalls.MNT_DETACH)
+
+
+def copy_image() -> None:
+    """The same files, copied, and removed again."""
+    source, place = image_and_place()
+    shutil.copytree(source, f"{place}/rootfs", symlinks=True)
+    shutil.rmtree(f"{place}/rootfs")
+
+
+@functools.cache
+def image_and_place() -> tuple[str, str]:
+    """The root file system of busybox, and an empty folder that goes with this process."""
+    place = tempfile.TemporaryDirectory(prefix="cl-measured-")
+    atexit.register(place.cleanup)
+    return image.find("busybox").rootfs, place.name
+
+
 THINGS: dict[str, Callable[[], None]] = {
     "getppid": ask_pid, "sethostname": name_once, "unshare(CLONE_NEWUTS)": unshare_once,
     "unshare(CLONE_NEWNET)": unshare_network,
     "unshare(CLONE_NEWIPC)": unshare_ipc_once,
+    "bind mount the image, unmount it": bind_image, "copy the image, remove it": copy_image,
     "fork and wait": fork_and_wait, "fork, execve, wait": run_true,
 }
 

@@ -126,6 +126,15 @@ def test_measure_tells_a_median_and_refuses_what_it_does_not_know():
         measuring.measure("sleep")
 
 
+@pytest.mark.needs("root", "image busybox")
+def test_a_copy_costs_more_than_a_bind_mount_and_neither_leaves_anything():
+    before = Path("/proc/self/mountinfo").read_text()
+    said = repr(measuring.measure("bind mount the image, unmount it", "copy the image, remove it", rounds=2))
+    bound, copied = (float(line.split("µs")[0].split()[-1]) for line in said.splitlines()[:2])
+    assert bound < copied
+    assert Path("/proc/self/mountinfo").read_text() == before
+
+
 @pytest.mark.needs("runc", "strace")
 def test_runc_unshares_names_and_executes_in_this_order():
     said = repr(wild.strace_runtime("runc"))
