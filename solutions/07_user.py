@@ -301,8 +301,15 @@ except OSError as error:
 # %% [markdown] id="two-more"
 # ## Two more kinds
 #
-# Eight kinds of namespace there are, and you have built six. The last two are quickly seen.
-#
+# Eight kinds of namespace there are, and you have built six. The last two are quickly seen. The package's steps for them:
+
+# %% id="worked-two" kind="Run"
+from inspect import getsource
+from contain_lab.namespaces import cgroup, time
+for step in (cgroup.unshare_cgroup, time.unshare_time, time.write_time_offsets):
+    print(getsource(step))
+
+# %% [markdown] id="cgroup-namespace"
 # The **cgroup namespace** hides where in the tree of control groups a process is. (Control groups limit what processes
 # use: lab 08.) `/proc/self/cgroup` names the group. We count the lines that name a deeper one than `/`, with the namespace
 # and without:

@@ -42,5 +42,5 @@ def forget_namespace(path: str) -> None:
     """Take the name of a network namespace away, where there is one."""
     if os.path.ismount(path):
         syscalls.umount2(path, MNT_DETACH)
-    if os.path.exists(path):
+    if os.path.lexists(path):
         os.unlink(path)

@@ -56,6 +56,15 @@ def test_a_step_of_theirs_makes_the_container(student):
     assert done.err == f"steps of {student.package}: namespaces.uts.set_hostname\n"
 
 
+@pytest.mark.parametrize("body", [
+    "os.close(os.open(path, os.O_CREAT | os.O_EXCL)); syscalls.mount(f'/proc/{pid}/ns/net', path, None, 4096)",
+    "os.close(os.open(path, os.O_CREAT | os.O_EXCL))", "os.symlink(f'/proc/{pid}/ns/net', path)", "return None"])
+def test_what_they_name_a_network_by_is_gone_with_the_container(student, body, tmp_path):
+    student.write("name_namespace(pid, path)", body)
+    assert student.run("echo", "hi", options=("--netns", str(tmp_path / "net"))).out == "hi\n"
+    assert not os.path.lexists(tmp_path / "net")
+
+
 def test_their_own_clone_makes_the_container(student):
     student.write("clone_into_namespaces(kinds)", "return syscalls.clone3(namespaces.KINDS['pid'][1])")
     assert student.run("sh", "-c", "echo $$").out == "1\n"
