@@ -33,8 +33,14 @@ class UsageError(ContainLabError):
     code = 2
 
 
+WHERE_IT_STANDS = "config.md and config-linux.md of the runtime specification say what is allowed"
+
+
 class InvalidConfig(ContainLabError):
     """A config.json (or a spec object) that the runtime specification does not allow."""
+
+    def __init__(self, message: str, hint: str = "", code: int | None = None) -> None:
+        super().__init__(message, hint or WHERE_IT_STANDS, code)
 
 
 class Unsupported(ContainLabError):

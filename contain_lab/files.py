@@ -239,8 +239,9 @@ def _malformed(text: str, name: str) -> InvalidConfig:
     try:
         json.loads(text, parse_constant=refuse)
     except (ValueError, RecursionError) as error:
-        return InvalidConfig(f"{name}: not valid JSON: {str(error)[:1].lower()}{str(error)[1:]}")
-    return InvalidConfig(f"{name}: not a JSON object")
+        return InvalidConfig(f"{name}: not valid JSON: {str(error)[:1].lower()}{str(error)[1:]}",
+                             "RFC 8259 says how it is written")
+    return InvalidConfig(f"{name}: not a JSON object", "all of it is to stand in { and }")
 
 
 def read_json(path: str) -> "Json":
