@@ -18,7 +18,7 @@ begin("01")
 
 # %% [markdown] id="attack"
 # The dashed boxes are the steps of this lab. When one is yours, it turns green, and the bar fills with each check that
-# has passed. Run this cell again whenever you like.
+# has passed. The picture follows what you do further down.
 #
 # ## The attack
 #
@@ -336,6 +336,6 @@ clean_up()
 # - `set_hostname`: set one of them, for every process of this namespace.
 # - `join_namespace`: enter a namespace through its file. One kind at a time.
 #
-# Run the first cell again, and look at your boxes.
+# Go back to the first picture, and look at your boxes.
 #
 # In lab 02 the intruder reads what its neighbours have put into shared memory.

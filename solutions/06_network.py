@@ -476,6 +476,6 @@ clean_up()
 # - `name_namespace`: a file that stands for a namespace, and keeps it.
 # - A cable: two links, two addresses. Everything else in container networks is made of this.
 #
-# Run the first cell again, and look at your boxes.
+# Go back to the first picture, and look at your boxes.
 #
 # In lab 07 the intruder turns to the last thing that your containers share with the host: **root**.

@@ -15,7 +15,7 @@ import ast
 import sys
 from typing import Any
 
-from contain_lab.labkit import judge
+from contain_lab.labkit import bar, judge
 from contain_lab.labkit.sentence import Refused
 from contain_lab.labkit.standing import is_stub
 from contain_lab.labkit.table import LABS, Lab, Step
@@ -52,6 +52,7 @@ def build(line: str, cell: str) -> None:
             continue
         number = (lab or steps[mine[0].name][0]).number
         workspace.write_step(tree, cell, function, room, number)
+        bar.redraw()
         if step:
             attempt(step, workspace)
 

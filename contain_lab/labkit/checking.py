@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 
 from contain_lab.errors import ContainLabError
-from contain_lab.labkit import judge
+from contain_lab.labkit import bar, judge
 from contain_lab.labkit.sentence import Refused
 from contain_lab.labkit.verdict import Verdict
 from contain_lab.labkit.workspace import Workspace
@@ -35,6 +35,7 @@ def check(id: str) -> Verdict:
     if verdict.output:
         sys.stdout.write(verdict.output if verdict.output.endswith("\n") else f"{verdict.output}\n")
     workspace.record(id, verdict.passed)
+    bar.redraw()
     if not verdict.passed:
         raise CheckFailed(verdict)
     return verdict

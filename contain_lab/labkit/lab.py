@@ -15,12 +15,13 @@ from pathlib import Path
 from contain_lab import engine, features
 from contain_lab.errors import NotFound
 from contain_lab.labkit import judge, leftovers, runtime_picture, standing, standing_picture, table
+from contain_lab.labkit.bar import Bar
 from contain_lab.labkit.pictures import Picture
 from contain_lab.labkit.sentence import Refused
 
 
-def begin(number: str) -> Picture:
-    """Ready this notebook for a lab, and draw where the student stands.
+def begin(number: str) -> Bar:
+    """Ready this notebook for a lab, and draw where the student stands; the drawing follows what the student does.
 
     Errors: Refused for a lab that there is not, or that cannot run on this machine.
     """
@@ -33,7 +34,8 @@ def begin(number: str) -> Picture:
     judge.ready_images(lab)
     refuse_machine(lab)
     leftovers.note_beginning()
-    return runtime_picture.draw(lab, plan_rows(), standing.read())
+    rows = plan_rows()
+    return Bar(lambda: runtime_picture.draw(lab, rows, standing.read()))
 
 
 def where_i_stand() -> Picture:

@@ -3,11 +3,12 @@
 import os
 import re
 import subprocess
+import types
 import xml.etree.ElementTree as ET
 
 import pytest
 
-from contain_lab.labkit import namespace_table, pictures, runtime_picture, standing_picture
+from contain_lab.labkit import bar, namespace_table, pictures, runtime_picture, standing_picture
 from contain_lab.labkit.sentence import Refused
 from contain_lab.labkit.standing import Standing, read
 from contain_lab.labkit.table import LABS, find_lab
@@ -65,6 +66,26 @@ def test_a_lab_whose_checks_have_all_passed_has_a_whole_bar_and_a_tick():
     bars = [float(each.get("width", 0)) for each in ET.fromstring(picture.svg).iter(f"{SVG}rect")]
     assert bars.count(standing_picture.LONG) == 1 + sum(bool(each.checks) for each in LABS)
     assert "Where you stand: 10 of" in picture.svg
+
+
+def test_the_bar_that_a_notebook_shows_is_drawn_again_in_its_place(monkeypatch):
+    drawn, updated = [], []
+
+    def display(data, **options):
+        drawn.append((data, options))
+        return types.SimpleNamespace(update=lambda data, raw: updated.append((data["text/plain"], raw)))
+
+    monkeypatch.setattr("IPython.display.display", display)
+    monkeypatch.setattr(bar, "_shown", None)
+    bar.redraw()    # nothing is shown yet
+    numbers = iter(range(9))
+    shown = bar.Bar(lambda: pictures.Picture("<svg/>", f"picture {next(numbers)}"))
+    bar.redraw()
+    assert (str(shown), updated) == ("picture 0", [])
+    shown._ipython_display_()
+    bar.redraw()
+    assert drawn == [({"text/html": shown.html(), "text/plain": "picture 0"}, {"raw": True, "display_id": True})]
+    assert updated == [("picture 1", True)]
 
 
 def test_every_box_stands_within_the_card():

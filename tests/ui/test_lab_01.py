@@ -21,8 +21,10 @@ def test_a_student_comes_from_a_wrong_step_to_a_container(port: int, context: Br
     said = student.run("check-hostname")
     assert "always-this" in said
     assert all(word in said for word in ("saw", "expected", "why", "look"))
+    assert "checks passed: 0 of 4" in student.cell("begin").inner_html()
     student.run("build-set_hostname", RIGHT)
     assert "set_hostname works" in student.run("check-hostname")
+    assert "checks passed: 1 of 4" in student.cell("begin").inner_html()    # it was not run again
     started = student.run("run-mine")
     assert "set_hostname" in started
     assert started.splitlines()[-1].strip() == "box"
