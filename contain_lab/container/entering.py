@@ -15,7 +15,7 @@ from _signal import SIGKILL
 
 from contain_lab import cgroups, files, namespaces, spec
 from contain_lab.container import console, hooks, plan, process, processes, state
-from contain_lab.container.launch import Loop, go_on, launch
+from contain_lab.container.launch import Loop, go_on, launch, wait_for_execve
 from contain_lab.container.plan import CONSOLE, PARENT, Plan
 from contain_lab.errors import ContainLabError, WrongState
 from contain_lab.namespaces import enter, pid, user
@@ -141,10 +141,7 @@ def run_detached(root: str, name: str, config: "Config", pid_file: str = "", ter
         if pid_file:
             files.write(pid_file, str(child.pid), 0o644)
         go_on(child)
-        while not child.silent and not child.failure:  # it falls silent at execve
-            loop.turn()
-        if child.failure:
-            raise child.failure
+        wait_for_execve(child, loop)
     except BaseException:
         child.kill()
         raise

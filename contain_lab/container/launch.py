@@ -226,9 +226,18 @@ def go_on(child: Child) -> None:
 
 
 def release(child: Child, loop: Loop) -> None:
-    """Let a created container outlive us, now that its state is kept."""
+    """Let a container become the program that waits to be started, now that its state is kept."""
     go_on(child)
     wait_until(lambda: child.waiting, child, loop)
+    wait_for_execve(child, loop)
+
+
+def wait_for_execve(child: Child, loop: Loop) -> None:
+    """Wait until a child falls silent, as execve closes its pipe: from then on its owner may look into it, too."""
+    while not child.silent and not child.failure:
+        loop.turn()
+    if child.failure:
+        raise child.failure
 
 
 # ---- the parent's side

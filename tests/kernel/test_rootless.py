@@ -137,8 +137,32 @@ def test_the_oci_command_line_serves_an_ordinary_user_too(anna):
     assert user.says(*runtime, "run", "--bundle", bundle, "one") == "0\nmine\n"
     user.says("sh", "-c", '"$@" >/dev/null 2>&1', "sh", *runtime, "create", "--bundle", bundle, "two")
     assert json.loads(user.says(*runtime, "state", "two"))["status"] == "created"
-    user.says(*runtime, "delete", "two")
+    look = "id -u; hostname; grep NSpid /proc/self/status | wc -w; cat /proc/self/uid_map"
+    assert user.says(*runtime, "exec", "two", "sh", "-c", look).split() == ["0", "mine", "2", "0", str(user.uid), "1"]
+    assert user.run(*runtime, "exec", "two", "sh", "-c", "exit 9").returncode == 9
+    user.says(*runtime, "delete", "--force", "two")
     assert user.says(*runtime, "list", "-q") == ""
+
+
+def test_hooks_of_an_ordinary_users_container_run_at_every_place(anna):
+    user, _ = anna
+    runtime, bundle = user.command("contain_lab.cli.oci"), user.home / "hooked"
+    bundle.mkdir()
+    os.chown(bundle, user.uid, user.gid)
+    rootfs = str(user.home / ".local/share/contain_lab/images/busybox/rootfs")
+    config = spec.default(["sh", "-c", "cat /tmp/said; exit 3"], rootfs, "mine", ("CAP_KILL",), ("PATH=/bin",))
+    config["linux"]["namespaces"].append({"type": "user"})
+    config["linux"]["uidMappings"] = [{"containerID": 0, "hostID": user.uid, "size": 1}]
+    config["linux"]["gidMappings"] = [{"containerID": 0, "hostID": user.gid, "size": 1}]
+    config["mounts"][2]["options"].remove("gid=5")
+    config["mounts"].append({"destination": "/tmp", "type": "bind", "source": str(bundle), "options": ["bind"]})
+    config["hooks"] = {place: [{"path": "/bin/sh", "args": ["sh", "-c", f"echo {place} >> {folder}/said"]}]
+                       for place in spec.HOOKS for folder in ["/tmp" if place == "startContainer" else bundle]}
+    (bundle / "config.json").write_text(json.dumps(config))
+    done = user.run(*runtime, "run", "--bundle", bundle, "three")
+    assert done.returncode == 3, done.stderr
+    assert done.stdout.split()[:4] == [*spec.HOOKS[:4]]
+    assert (bundle / "said").read_text().split() == [*spec.HOOKS]
 
 
 def test_a_students_steps_run_as_an_ordinary_user(anna):
