@@ -113,7 +113,7 @@ def launch(plan: "Plan", done: "list[Row]", loop: Loop, terminal: int = -1, held
         beside(plan, done, child, loop)
         if plan.hooked:
             wait_until(lambda: child.mounted, child, loop)
-            run_here(plan.hooked, done, state_for_hooks(plan, child.pid))
+            run_here(plan.hooked, done, plan.state_for_hooks(child.pid))
             os.write(child.down, b"h")
         wait_until(lambda: child.ready, child, loop)
     except BaseException:
@@ -122,16 +122,6 @@ def launch(plan: "Plan", done: "list[Row]", loop: Loop, terminal: int = -1, held
     if not held:
         go_on(child)
     return child
-
-
-def state_for_hooks(plan: "Plan", pid: int = 0) -> "dict[Any, Any]":
-    """What STATE stands for while a container is made; {} without hooks. pid: on the host, 0 for our own."""
-    if not any((plan.config.get("hooks") or {}).values()):
-        return {}
-    from contain_lab.container import hooks
-
-    pid = pid or int(os.readlink("/proc/self"))  # in the host's /proc, whatever getpid() says
-    return {hooks.STATE: hooks.describe(plan.config, os.path.basename(plan.folder), plan.bundle, "creating", pid)}
 
 
 def reserve(plan: "Plan", done: "list[Row]") -> None:
@@ -341,7 +331,7 @@ def run_child(plan: "Plan", tell: int, hear: int, values: "dict[Any, Any]") -> N
     """Run the child's rows. It never returns: at its end stands execve, or _exit."""
     try:
         announce = (lambda what, step: send(tell, (what, step))) if steps.theirs else None
-        values.update(state_for_hooks(plan))
+        values.update(plan.state_for_hooks())
         if (plan.mapped or plan.between) and os.read(hear, 1) != b"m":
             os._exit(1)
         steps.run(plan.alone, [], values, announce)

@@ -6,7 +6,7 @@ user namespace; and overlay's own folder in there opens for root alone. man: use
 
 import os
 
-from contain_lab import files, rootfs
+from contain_lab import files, rootfs, steps
 from contain_lab.errors import ContainLabError
 from contain_lab.namespaces import mount, user
 
@@ -37,7 +37,8 @@ def copy_image(layer: str, image: str) -> None:
 
 def remove_user_layer(folder: str) -> None:
     """Remove a folder and all in it, as root of a user namespace with all of this user's ids."""
+    remove = steps.ours.get("rootfs.remove_layer", rootfs.remove_layer)  # a student's may never come back
     if files.is_machines_root():
-        rootfs.remove_layer(folder)
+        remove(folder)
     elif os.path.isdir(folder):
-        user.run_mapped(lambda: rootfs.remove_layer(folder))
+        user.run_mapped(lambda: remove(folder))

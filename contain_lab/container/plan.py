@@ -79,6 +79,16 @@ class Plan:
         """How many rows of `inside` come before the hooks and the pivot."""
         return next((at for at, row in enumerate(self.inside) if row[1] in ("run_hook", "pivot_into_rootfs")), 0)
 
+    def state_for_hooks(self, pid: int = 0) -> "dict[Any, Any]":
+        """What STATE stands for while a container is made; {} without hooks. pid: on the host, 0 for our own."""
+        if not any((self.config.get("hooks") or {}).values()):
+            return {}
+        from contain_lab.container import hooks
+
+        name = os.path.basename(self.folder)
+        pid = pid or int(os.readlink("/proc/self"))  # in the host's /proc, whatever getpid() says
+        return {hooks.STATE: hooks.describe(self.config, name, self.bundle, "creating", pid)}
+
     def program(self) -> bytes:
         """What FILTER stands for: the filter of system calls, compiled or from the folder where they are kept."""
         profile = spec.part(self.config, "linux.seccomp")
