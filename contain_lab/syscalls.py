@@ -46,6 +46,7 @@ CAPABILITIES = tuple((
     "MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE").split())
 
 CLOSE_RANGE_CLOEXEC = 4
+KEYCTL_JOIN_SESSION_KEYRING = 1
 SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_LOG, SECCOMP_FILTER_FLAG_SPEC_ALLOW = 1, 2, 4
 SIGCHLD = 17
 IFF_UP, SIOCGIFFLAGS, SIOCSIFFLAGS = 1, 0x8913, 0x8914
@@ -54,7 +55,8 @@ PROC_SUPER_MAGIC, CGROUP2_SUPER_MAGIC = 0x9FA0, 0x63677270
 NUMBERS = {"clone3": 435, "open_tree": 428, "move_mount": 429, "fsopen": 430, "fsconfig": 431, "fsmount": 432,
            "fspick": 433, "close_range": 436, "openat2": 437, "mount_setattr": 442,
            "pidfd_send_signal": 424, "pidfd_open": 434, "pivot_root": 41 if os.uname().machine == "aarch64" else 155,
-           "seccomp": 277 if os.uname().machine == "aarch64" else 317}
+           "seccomp": 277 if os.uname().machine == "aarch64" else 317,
+           "keyctl": 219 if os.uname().machine == "aarch64" else 250}
 
 # Which arguments are flags, and the prefix of their names: how a call is decoded.
 FLAGS = {
@@ -68,7 +70,7 @@ FLAGS = {
 }
 # Which arguments are one of several words.
 WORDS = {("prctl", "option"): "PR_", ("fsconfig", "command"): "FSCONFIG_",
-         ("seccomp", "operation"): "SECCOMP_SET_MODE_"}
+         ("seccomp", "operation"): "SECCOMP_SET_MODE_", ("keyctl", "operation"): "KEYCTL_"}
 
 # Calls of which Python's `os` has the thin function: name -> its arguments.
 OF_OS = {"chdir": ("path",), "mkdir": ("path", "mode"), "rmdir": ("path",), "mknod": ("path", "mode", "device"),
@@ -327,6 +329,11 @@ def seccomp(operation: int, flags: int, program: bytes) -> None:
     """Filter the system calls of the calling thread by a program, an array of struct sock_filter. man: seccomp(2)."""
     held = (_Word64 * (len(program) // 8)).from_buffer_copy(program)
     _call("seccomp", operation, flags, (_Word64 * 2)(len(held), _ctypes.addressof(held)))
+
+
+def keyctl(operation: int, name: str | None = None) -> int:
+    """Operate on the kernel's keys; KEYCTL_JOIN_SESSION_KEYRING without a name: a new, empty ring. man: keyctl(2)."""
+    return _call("keyctl", operation, name)
 
 
 def close_range(first: int, last: int, flags: int = 0) -> None:

@@ -26,6 +26,7 @@ PLACE = Path(__file__).resolve().parents[2]
 BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from contain_lab.labkit import judge_process; judge_process.main()"
 STEP_SECONDS = 5.0  # for one call of a step
 PATIENCE = 5.0  # for a judge that was asked to end: on a busy machine it takes a while
+KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ")
 SECONDS = 60  # the judge has limits of its own; this one is for a judge that is broken
 
 
@@ -84,9 +85,8 @@ def _ask(request: dict[str, Any], package: Path, check: Check) -> Verdict:
 def run_judge(request: str) -> dict[str, Any]:
     """Start a judge with a request, and wait for its answer. Errors: Refused when none comes, Interrupted."""
     command = [os.path.realpath(sys.executable), "-IS", "-c", BOOT, str(PLACE)]
-    places = {"CONTAIN_LAB_DATA": files.data_dir()}  # in a user namespace of its own it could not tell
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                               text=True, start_new_session=True, env={**os.environ, **places})
+                               text=True, start_new_session=True, env=environment())
     try:
         out, err = process.communicate(request, timeout=SECONDS)
     except KeyboardInterrupt:
@@ -99,6 +99,12 @@ def run_judge(request: str) -> dict[str, Any]:
         last = (err.strip().splitlines() or ["nothing"])[-1]
         raise Refused(f"the judge ended with {process.returncode} and gave no verdict: {last}",
                       "run the cell again; if it stays so, contain-lab doctor says what this machine offers") from None
+
+
+def environment() -> dict[str, str]:
+    """What a judge, and so a student's step, gets of our environment: a password in it is nobody's business."""
+    kept = {name: value for name, value in os.environ.items() if name in KEPT or name.startswith("CONTAIN_LAB_")}
+    return {**kept, "CONTAIN_LAB_DATA": files.data_dir()}  # in a user namespace of its own it could not tell
 
 
 def end(process: subprocess.Popen[str]) -> None:

@@ -63,7 +63,7 @@ def hold() -> int:
 
 
 def take_ids() -> None:
-    """Be root of the sandbox: the ids and the groups that came from the machine are given up.
+    """Be root of the sandbox: the ids, the groups and the keys that came from the machine are given up.
 
     A change of ids closes /proc/PID to its own user (PR_SET_DUMPABLE, prctl(2)), so that is opened again.
     """
@@ -72,6 +72,10 @@ def take_ids() -> None:
     os.setresgid(0, 0, 0)
     os.setresuid(0, 0, 0)
     syscalls.prctl(syscalls.PR_SET_DUMPABLE, 1)
+    try:
+        syscalls.keyctl(syscalls.KEYCTL_JOIN_SESSION_KEYRING)  # who has the old one may use its keys, whatever the id
+    except OSError:
+        return  # a kernel without keys, or a filter: then a step has no way to them, either
 
 
 def stand_apart() -> None:

@@ -1,6 +1,7 @@
 """The worst steps: the machine is as before, the verdict is a sentence, and it comes soon."""
 
 import contextlib
+import ctypes
 import os
 import signal
 import socket
@@ -89,6 +90,10 @@ WORST = {
     "replaces_streams": ("sys.stdout = None", "uts.hostname.unchanged"),
     "ignores_children": ("signal.signal(signal.SIGCHLD, signal.SIG_IGN)\nif os.fork() == 0: time.sleep(987)", "forked"),
     "stops_itself": ("os.kill(os.getpid(), signal.SIGSTOP)", "hung"),
+    "takes_keys": ("number = 250 if os.uname().machine == 'x86_64' else 219\n"
+                   "import ctypes\nlibc = ctypes.CDLL(None, use_errno=True)\n"
+                   "if libc.syscall(number, 10, -3, b'user', b'contain_lab-canary', 0) < 0:\n"    # KEYCTL_SEARCH
+                   "    raise OSError(ctypes.get_errno(), 'keyctl')", "raised", "ENOKEY"),
     "borrows": ("from contain_lab.namespaces import uts\nuts.set_hostname(name)", "borrowed"),
 }
 
@@ -172,7 +177,7 @@ def test_the_worst_step_gets_a_sentence_and_harms_nothing(name: str, tmp_path: P
                                                                monkeypatch: pytest.MonkeyPatch):
     body, said, *words = WORST[name]
     package = write(tmp_path, body)
-    with listening(str(tmp_path / "socket")), listening("\0contain_lab-canary"):
+    with listening(str(tmp_path / "socket")), listening("\0contain_lab-canary"), key_of("contain_lab-canary"):
         check_worst(package, said, words, monkeypatch)
 
 
@@ -185,6 +190,17 @@ def listening(address: str):
             os.chmod(address, 0o777)
         server.listen()
         yield
+
+
+@contextlib.contextmanager
+def key_of(name: str):
+    """A key of this name, in a session keyring that everything has which is started from here. man: keyctl(2)."""
+    libc, (add_key, keyctl) = ctypes.CDLL(None, use_errno=True), (
+        (248, 250) if os.uname().machine == "x86_64" else (217, 219))
+    key = libc.syscall(add_key, b"user", name.encode(), b"secret", ctypes.c_size_t(6), -3)
+    assert key > 0, os.strerror(ctypes.get_errno())
+    yield
+    libc.syscall(keyctl, 9, key, -3)    # KEYCTL_UNLINK
 
 
 def check_worst(package: Path, said: str, words: list[str], monkeypatch: pytest.MonkeyPatch):
@@ -336,3 +352,11 @@ def test_a_group_that_another_judge_swept_before_it_was_locked_is_made_again(mon
         assert group.name in joined.stdout
     finally:
         group.remove()
+
+
+def test_a_step_sees_nothing_of_the_environment_of_whoever_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("SECRET_OF_THE_INSTRUCTOR", "canary-word")
+    package = write(tmp_path, "print(os.environ, open('/proc/self/environ').read(), open('/proc/1/environ').read())")
+    verdict = judge.run_check("uts.hostname", package)
+    assert "PATH" in verdict.output
+    assert "canary-word" not in verdict.output
