@@ -16,6 +16,7 @@ from contain_lab.steps import PID, Later
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from contain_lab.spec import Config
     from contain_lab.steps import Row
