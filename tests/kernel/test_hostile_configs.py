@@ -7,7 +7,7 @@ from typing import Any
 
 import hostile
 import pytest
-from bundles import Bundle, groups, marked
+from bundles import Bundle, groups, map_ids, marked
 from hypothesis import HealthCheck, given, settings
 
 from contain_lab import spec
@@ -31,6 +31,24 @@ def test_whatever_a_config_says_it_is_a_plan_or_refused_in_one_line(made):
 @settings(max_examples=80, **CALM)
 @given(hostile.changes())
 def test_a_create_is_refused_with_a_line_and_a_hint_or_leaves_nothing_when_deleted(own_bundle, made):
+    check_create(own_bundle, made)
+
+
+@pytest.mark.needs("root", "busybox", "user namespace", "time namespace")
+@settings(max_examples=80, **CALM)
+@given(hostile.changes())
+def test_so_it_is_with_user_and_time_namespaces_a_filter_and_mapped_ids(own_bundle, made):
+    if len(own_bundle.config["mounts"]) == 6:
+        map_ids(own_bundle)
+        own_bundle.linux["namespaces"].append({"type": "time"})
+        own_bundle.linux.update(timeOffsets={"boottime": {"secs": 7}}, seccomp={"defaultAction": "SCMP_ACT_ALLOW"})
+        own_bundle.config["mounts"].append({"destination": "/tmp", "type": "bind", "source": str(own_bundle.folder),
+                                            "options": ["rbind", "idmap"]})
+    check_create(own_bundle, made)
+
+
+def check_create(own_bundle: Bundle, made: list[tuple[str, Any]]) -> None:
+    """Create a container of a config with these changes: refused as it is due, or gone when it is deleted."""
     before = host(own_bundle)
     config = hostile.changed(own_bundle.config, made)
     (own_bundle.folder / "config.json").write_text(json.dumps(config))
