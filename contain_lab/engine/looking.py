@@ -79,7 +79,7 @@ def record(plan: Plan, sink: "trace.Sink") -> None:
 
 
 def _describe_put(path: str, text: str) -> dict[str, str]:
-    return {"path": f'"{path}"', "text": f'"{text}"'}
+    return {"path": f'"{path}"', "text": '"' + text.replace("\n", "\\n") + '"'}
 
 
 def _describe_call(name: str) -> "trace.Describe":
