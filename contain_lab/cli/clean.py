@@ -6,7 +6,7 @@ from contain_lab import engine
 from contain_lab.bench import playground
 from contain_lab.errors import ContainLabError
 from contain_lab.grading import desk
-from contain_lab.labkit import sandbox_group
+from contain_lab.labkit import ordinary, sandbox_group
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -19,6 +19,7 @@ def main(options: argparse.Namespace) -> int:
     removed += [f"measurement {name}" for name in playground.sweep()]
     removed += [f"grading {name}" for name in desk.sweep()]
     removed += [f"group {name}" for name in sandbox_group.sweep()]
+    removed += [f"home {name}" for name in ordinary.sweep()]
     for line in removed:
         print(f"removed {line}")
     if failed:

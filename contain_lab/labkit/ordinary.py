@@ -1,4 +1,8 @@
-"""An ordinary user, for labs that are done as root: a number, and a home that goes with the notebook."""
+"""An ordinary user, for labs that are done as root: a number, and a home that goes with the notebook.
+
+The notebook's kernel holds the lock of the home's directory (flock(2)) as long as it lives. A home whose lock is free
+was left by a kernel that was killed: the next one, or `contain-lab clean`, removes it.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,7 @@ import contain_lab
 from contain_lab import files
 from contain_lab.labkit.sentence import Refused
 
+PREFIX = "cl-home-"
 NUMBER = 7000  # no user of this number has to exist: to the kernel a user is a number
 SCRIPT = """#!{python} -IS
 import sys
@@ -32,7 +37,11 @@ def ordinary_user() -> str:
     """
     if not files.is_machines_root():
         return ""
-    home = Path(tempfile.mkdtemp(prefix="cl-home-"))
+    if _words:
+        return _words[0]
+    sweep()
+    home = Path(tempfile.mkdtemp(prefix=PREFIX))
+    files.lock_folder(str(home))
     atexit.register(shutil.rmtree, home, ignore_errors=True)
     os.chown(home, NUMBER, NUMBER)
     words = (f"setpriv --reuid={NUMBER} --regid={NUMBER} --clear-groups "
@@ -42,7 +51,28 @@ def ordinary_user() -> str:
                           text=True, check=False, cwd="/")
     if done.returncode:
         raise Refused(f"ordinary_user: {done.stderr.strip() or done.stdout.strip()}", "contain-lab doctor says more")
+    _words.append(words)
     return words
+
+
+_words: list[str] = []  # what was made for this kernel
+
+
+def sweep() -> list[str]:
+    """Remove the homes of kernels that were killed; their names."""
+    return [home.name for home in Path(tempfile.gettempdir()).glob(f"{PREFIX}*") if _removed(home)]
+
+
+def _removed(home: Path) -> bool:
+    try:
+        handle = files.lock_folder(str(home))
+    except OSError:  # gone meanwhile, or another user's
+        return False
+    if handle is None:
+        return False
+    shutil.rmtree(home, ignore_errors=True)
+    os.close(handle)
+    return True
 
 
 def install(home: Path) -> None:

@@ -26,6 +26,22 @@ def test_the_user_runs_containers_and_its_home_goes_with_the_kernel():
 
 
 @pytest.mark.needs("root", "image busybox", "rootless")
+def test_the_home_of_a_killed_kernel_is_swept_and_of_a_living_one_is_not():
+    code = ("from contain_lab.labkit import lab, ordinary\nlab.ready_commands()\n"
+            "print(ordinary.ordinary_user().split('HOME=')[1].split()[0], flush=True)\ninput()")
+    with subprocess.Popen([sys.executable, "-c", code], text=True, stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE) as kernel:
+        home = Path(kernel.stdout.readline().strip())
+        ordinary.sweep()
+        assert home.exists()
+        kernel.kill()
+        kernel.communicate()
+    assert home.exists()
+    assert home.name in ordinary.sweep()
+    assert not home.exists()
+
+
+@pytest.mark.needs("root", "image busybox", "rootless")
 def test_a_container_of_the_users_is_looked_at_from_outside():
     box = live.background("busybox", "sleep", "60", options="--rootless", user=ordinary.ordinary_user())
     try:
