@@ -81,6 +81,14 @@ def test_privileges_are_not_gained_where_that_is_asked_for(bundle):
     assert says(bundle, "--no-new-privs", bundle.id, *grep).split() == ["NoNewPrivs:", "1"]
 
 
+def test_the_filter_of_the_container_is_its_too(bundle):
+    bundle.linux["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
+        {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 1}]}
+    bundle.up()
+    said = says(bundle, bundle.id, "sh", "-c", "grep ^Seccomp: /proc/self/status; mkdir /tmp/x 2> /dev/null || echo no")
+    assert said.split() == ["Seccomp:", "2", "no"]
+
+
 def test_a_process_is_read_from_a_file(bundle):
     bundle.up()
     asked = {"args": ["sh", "-c", "id -u; ulimit -n; echo $A"], "cwd": "/tmp", "env": ["PATH=/bin", "A=b"],

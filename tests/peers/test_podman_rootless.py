@@ -71,3 +71,13 @@ def test_exit_codes_stop_and_the_hosts_processes(shell: Shell):
         $P run --rm --pid=host busybox sh -c 'echo hi'
     """)
     assert said.split() == ["17", "7", "hi"]
+
+
+def test_one_more_process_is_executed_in_a_container(shell: Shell):
+    said = shell("""
+        $P run -d --name two busybox sleep 60 >/dev/null
+        $P exec two sh -c 'hostname -s >/dev/null; id -u; readlink /proc/self/ns/user; readlink /proc/1/ns/user'
+        $P exec -u 1000 two id -u; $P exec two sh -c 'exit 4' || echo $?
+        $P rm -f -t 0 two >/dev/null""").split()
+    assert [said[0], *said[3:]] == ["0", "1000", "4"]
+    assert said[1] == said[2]

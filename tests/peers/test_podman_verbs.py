@@ -76,3 +76,17 @@ def test_the_error_of_a_students_step_reaches_podman_and_nothing_is_left(shell, 
     assert "namespaces.uts.set_hostname" in said
     assert "ValueError: not today" in said
     assert len(said.splitlines()[-1].split()) > 1, "a container is left"
+
+
+def test_one_more_process_is_executed_in_a_container(shell):
+    said = shell("""
+        $P run $O -d --name one busybox sh -c 'trap "exit 7" TERM; while :; do sleep 0.1; done' >/dev/null
+        $P exec -e A=1 -w /tmp -u 1000 one sh -c 'echo $A $PWD $(id -u)'
+        $P exec one sh -c 'exit 4' || echo $?
+        $P exec one nowhere-at-all 2>/dev/null || echo $?
+        echo fro | $P exec -i one cat
+        $P exec -t one tty
+        $P exec one grep -c ^Seccomp:.*2 /proc/self/status
+        $P exec -d one sleep 987 >/dev/null; $P top one args | grep -c 'sleep 987'
+        $P rm -f -t 0 one >/dev/null""")
+    assert said.split("\n") == ["1 /tmp 1000", "4", "127", "fro", "/dev/pts/0", "1", "1"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from contain_lab.cli import oci, oci_asked, oci_exec
+from contain_lab.cli import export, oci, oci_asked, oci_exec
 from contain_lab.container import processes
 from contain_lab.errors import UsageError
 
@@ -53,3 +53,8 @@ def test_a_process_is_the_containers_with_what_was_asked_for():
     assert asked["user"] == {"uid": 8, "gid": 6, "additionalGids": [7, 9]}
     assert asked["capabilities"] == {"bounding": ["CAP_KILL", "CAP_CHOWN"], "effective": ["CAP_CHOWN"],
                                      "permitted": ["CAP_CHOWN"], "inheritable": []}
+
+
+def test_an_exported_runtime_has_the_file_of_every_command():
+    exported = {name for _, name in export.package_files()}
+    assert {f"contain_lab/cli/{file}.py" for file in oci.ELSEWHERE.values()} <= exported
