@@ -25,7 +25,7 @@ function boxes(choices, tell) {
 function slider(steps, tell) {
   const id = unique();
   const range = make("input", { type: "range", id, min: 0, max: steps.length - 1, value: 0 });
-  const name = make("output", { for: id });
+  const name = make("output", { for: id, "aria-live": "off" }); // the slider says it itself
   const show = () => {
     const [step, words] = steps[Number(range.value)];
     name.textContent = `${Number(range.value) + 1} of ${steps.length}: ${step} ${words}`;
