@@ -40,7 +40,10 @@ def oci_dir() -> str:
 
 def is_machines_root() -> bool:
     """Whether we are root of the machine, and not of a user namespace alone. man: user_namespaces(7)."""
-    return os.geteuid() == 0 and get("/proc/self/uid_map").split() == ["0", "0", "4294967295"]
+    try:
+        return os.geteuid() == 0 and get("/proc/self/uid_map").split() == ["0", "0", "4294967295"]
+    except FileNotFoundError:  # a kernel without user namespaces, or no /proc here
+        return True
 
 
 def _place(system: str, variable: str, home: str) -> str:

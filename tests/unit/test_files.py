@@ -40,6 +40,29 @@ def test_root_has_the_systems_places_and_others_their_own(monkeypatch, user, dat
     assert (files.data_dir(), files.state_dir()) == (data, state)
 
 
+@pytest.mark.parametrize(("uid", "said", "is_root"), [
+    (0, "         0          0 4294967295\n", True), (0, "0 1000 1\n", False), (0, "0 0 65536\n", False),
+    (0, None, True), (1000, "0 0 4294967295\n", False)])
+def test_root_of_a_user_namespace_is_not_the_machines(monkeypatch, uid, said, is_root):
+    def get(path: str) -> str:
+        assert path == "/proc/self/uid_map"
+        if said is None:
+            raise FileNotFoundError(path)
+        return said
+    monkeypatch.setattr(os, "geteuid", lambda: uid)
+    monkeypatch.setattr(files, "get", get)
+    assert files.is_machines_root() == is_root
+
+
+def test_the_folder_of_the_oci_command_line_has_no_variable_of_its_own(monkeypatch):
+    monkeypatch.setenv("CONTAIN_LAB_STATE", "/b")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "/y")
+    monkeypatch.setattr(files, "is_machines_root", lambda: True)
+    assert files.oci_dir() == "/run/contain_lab/oci"
+    monkeypatch.setattr(files, "is_machines_root", lambda: False)
+    assert files.oci_dir() == "/y/contain_lab/oci"
+
+
 # ---- writing
 
 def test_a_file_is_written_whole_with_its_mode(tmp_path):
