@@ -342,3 +342,14 @@ def test_without_a_mount_of_its_own_a_folder_is_refused_as_a_root(run, tmp_path)
 def test_a_root_that_is_not_there_is_told(run, tmp_path):
     said = run("--rm", "--rootfs", f"{tmp_path}/nowhere", "true")
     assert (said.code, f"root file system '{tmp_path}/nowhere': no such directory" in said.err) == (125, True)
+
+
+@pytest.mark.parametrize(("options", "said"), [((), ""), (("--skip", "set_propagation"), "invalid argument (EINVAL)")])
+def test_no_mount_is_let_out_on_a_machine_whose_mounts_are_shared(run, cli, options, said):
+    command = [cli, "run", "--rm", *options, "busybox", "true"]
+    script = 'mount --make-rshared /; cat /proc/self/mountinfo; echo and then; "$@" || true; cat /proc/self/mountinfo'
+    done = subprocess.run(["unshare", "--mount", "sh", "-ec", script, "sh", *command], capture_output=True, text=True,
+                          timeout=20, check=True)
+    before, after = done.stdout.split("and then\n")
+    assert before == after
+    assert said in done.stderr
