@@ -8,6 +8,8 @@ typed and shown is carried between the two.
 import _signal as signal  # signal itself imports enum, which costs 3 ms
 import fcntl
 import os
+from errno import EIO
+from select import POLLOUT
 
 from contain_lab import syscalls
 from contain_lab.container import console
@@ -34,6 +36,8 @@ class Foreground:
         self.loop = Loop()
         self.ours, self.socket = console.socket_pair() if terminal else (-1, -1)
         self.master = -1
+        self.typed = b""  # and not yet taken by the container
+        self.unseen = False  # our terminal has gone
         self.saved: tuple[int, list[Any]] | None = None  # which of our streams is a terminal, and how it was
         self.interrupts = 0
         self.child: Child | None = None
@@ -59,6 +63,8 @@ class Foreground:
             child.ended = True
             while child.up in loop.handlers:  # what it said last, to us and to the person
                 loop.turn()
+            if self.master >= 0:
+                os.set_blocking(self.master, True)  # what it showed last may still be on its way
             while self.master >= 0 and self.from_master():
                 pass
             return status
@@ -91,30 +97,64 @@ class Foreground:
         if ours:
             self.saved = ours[0], termios.tcgetattr(ours[0])
             make_raw(ours[0], typing=ours[0] == 0)
-        if self.typing:
-            self.loop.add(0, self.to_master)
-        self.loop.add(self.master, self.from_master)
+        os.set_blocking(self.master, False)  # who waits until the container reads cannot take what it shows meanwhile
+        self.to_master()
+
+    def from_terminal(self) -> None:
+        """Take what was typed."""
+        try:
+            self.typed = os.read(0, 4096)
+        except OSError:  # EIO: our terminal has gone
+            self.typed = b""
+        if not self.typed:
+            self.typing = False
+            self.typed = b"\x04"  # the end of our input is the end of its
+        self.to_master()
 
     def to_master(self) -> None:
-        """Carry what was typed to the container."""
-        data = os.read(0, 4096)
-        if not data:
-            self.loop.remove(0)
-            data = b"\x04"  # the end of our input is the end of its
-        os.write(self.master, data)
+        """Carry what was typed to the container; more is taken once it has that."""
+        try:
+            taken = os.write(self.master, self.typed) if self.typed else 0
+        except BlockingIOError:
+            taken = 0
+        except OSError:  # EIO: nobody has the other end open
+            taken = len(self.typed)
+        self.typed = self.typed[taken:]
+        self.loop.add(self.master, self.carry, POLLOUT if self.typed else 0)
+        self.loop.remove(0)
+        if self.typing and not self.typed:
+            self.loop.add(0, self.from_terminal)
+
+    def carry(self) -> None:
+        """Carry what there is, in both directions."""
+        if self.typed:
+            self.to_master()
+        self.from_master()
 
     def from_master(self) -> bool:
         """Carry what the container shows to our output; False where there is nothing more."""
         try:
             data = os.read(self.master, 65536)
+        except BlockingIOError:
+            return False
         except OSError:  # EIO: nobody has the other end open
             data = b""
         if not data:
             self.loop.remove(self.master)
             return False
-        while data:
-            data = data[os.write(1, data):]
+        while data and not self.unseen:
+            data = data[self.show(data):]
         return True
+
+    def show(self, data: bytes) -> int:
+        """Write to our output; how much of it. A container whose terminal here has gone runs on unseen."""
+        try:
+            return os.write(1, data)
+        except OSError as error:
+            self.unseen = error.errno == EIO
+            if not self.unseen:
+                raise
+        return 0
 
     def copy_size(self, number: int = 0, frame: "FrameType | None" = None) -> None:
         """Give the container's terminal the size of ours."""
@@ -130,11 +170,14 @@ class Foreground:
         """Give our signals and our terminal back as they were."""
         while self.before:
             signal.signal(*self.before.popitem())
-        if self.saved:
+        saved, self.saved = self.saved, None
+        if saved:
             import termios
 
-            termios.tcsetattr(self.saved[0], termios.TCSADRAIN, self.saved[1])
-            self.saved = None
+            try:
+                termios.tcsetattr(saved[0], termios.TCSADRAIN, saved[1])
+            except termios.error:  # it has gone
+                return
 
 
 def make_raw(terminal: int, typing: bool) -> None:

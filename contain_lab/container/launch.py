@@ -67,10 +67,10 @@ class Loop:
         self.poll = select.poll()
         self.handlers: dict[int, Callable[[], object]] = {}
 
-    def add(self, fd: int, handler: "Callable[[], object]") -> None:
-        """Call handler() whenever a descriptor can be read or is at its end."""
+    def add(self, fd: int, handler: "Callable[[], object]", also: int = 0) -> None:
+        """Call handler() whenever a descriptor can be read or is at its end; also: events of poll(2) besides."""
         self.handlers[fd] = handler
-        self.poll.register(fd, select.POLLIN)
+        self.poll.register(fd, select.POLLIN | also)
 
     def remove(self, fd: int) -> None:
         """Forget a descriptor."""

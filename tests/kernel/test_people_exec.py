@@ -1,6 +1,5 @@
 """What people do to a container that runs: one more process in it, signals, its removal."""
 
-import fcntl
 import json
 import os
 import re
@@ -187,22 +186,7 @@ def test_one_whose_command_is_stopped_is_not_removed_and_it_is_said(run, monkeyp
     process.communicate()
 
 
-# ---- terminals that go away
-
-def test_a_terminal_that_goes_away_ends_the_container(run):
-    ours, theirs = os.openpty()
-    process = run.begin("run", "--rm", "--name", "web", "-it", "busybox", "sh", stdin=theirs, stdout=theirs,
-                        stderr=theirs, start_new_session=True, preexec_fn=take_terminal)
-    os.close(theirs)
-    read_until(ours, b"# ")
-    os.close(ours)
-    process.wait(10)
-    assert run.left() == []
-
-
-def take_terminal() -> None:
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-
+# ---- many
 
 def test_many_processes_in_one_container_are_all_themselves(run, box):
     begun = [run.begin("exec", "web", "sh", "-c", f"echo {number}; exit {number}") for number in range(10)]
