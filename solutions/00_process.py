@@ -200,7 +200,8 @@ play_start()
 
 # %% [markdown] id="play-start-explained"
 # Look for three steps: the one after which the process has a root of its own, the one that takes most of its privileges
-# away, and the last one. After it the child executes your program, and there is nothing left to prepare.
+# away, and the last one. After it the child executes your program, and there is nothing left to prepare. (In a terminal,
+# `../.venv/bin/contain-lab run --rm -it --break set_hostname busybox sh` stops at such a place, and gives you a shell there.)
 #
 # ## Break it
 #

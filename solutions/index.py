@@ -5,8 +5,8 @@
 # write is kept in a package of your own, `my_runtime`. From lab 01 on it starts real containers, and Podman takes it.
 #
 # You need a semester of Python and C: functions, exceptions, what a process is, what a system call is. You need a
-# Linux machine on which you are root. `../.venv/bin/contain-lab doctor`, in a terminal here (*File → New → Terminal*),
-# says what yours can do.
+# Linux machine on which you are root, or, for most labs, one that lets an ordinary user make user namespaces.
+# `../.venv/bin/contain-lab doctor`, in a terminal here (*File → New → Terminal*), says what yours can do.
 
 # %% [markdown] id="how"
 # ## How a lab goes
