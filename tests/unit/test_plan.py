@@ -25,6 +25,13 @@ capabilities.set_no_new_privs process.find_program process.close_descriptors pid
 """.split()
 
 
+@pytest.fixture(autouse=True)
+def root(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plans are those of the machine's root, whoever runs the tests."""
+    monkeypatch.setattr(planning.files, "is_machines_root", lambda: True)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+
+
 @pytest.fixture
 def config() -> Config:
     return spec.default(["true"], "rootfs", "web", ("CAP_CHOWN",))
@@ -235,3 +242,64 @@ def test_a_step_takes_plain_arguments(name):
     assert source.args.vararg is source.args.kwarg is None
     assert source.args.defaults == []
     assert source.decorator_list == []
+
+
+# ---- in a user namespace
+
+def mapped(config: Config) -> Config:
+    """With a user namespace of its own, and a bind mount."""
+    config["linux"]["namespaces"].append({"type": "user"})
+    config["linux"]["uidMappings"] = [{"containerID": 0, "hostID": 100000, "size": 1000}]
+    config["linux"]["gidMappings"] = [{"containerID": 0, "hostID": 100000, "size": 1}]
+    config["mounts"].append({"destination": "/x", "source": "/y", "options": ["bind"]})
+    return config
+
+
+def test_ids_are_mapped_before_the_child_does_anything(config):
+    plan = plan_of(mapped(config))
+    assert plan.clone[2] == (("user", "pid"),)
+    assert [short(row) for row in plan.mapped] == ["user.write_id_maps"]
+    found = [short(row) for row in plan.alone]
+    assert found[:4] == ["pid.die_with_parent", "pid.new_session", "user.become_root", "pid.die_with_parent"]
+    assert found.index("user.become_root") < found.index("uts.unshare_uts")
+
+
+def test_an_ordinary_user_denies_setgroups_before_the_one_group_is_mapped(config, monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(planning.files, "is_machines_root", lambda: False)
+    plan = plan_of(mapped(config), overlay=("/image", "/layer"))
+    assert [short(row) for row in plan.mapped] == ["user.deny_setgroups", "user.write_id_maps"]
+    assert "layers.make_user_layer" in names(plan)
+    assert "rootfs.mount_user_overlay" in names(plan)
+    assert "rootfs.bind_path" in names(plan), "an ordinary user's parent can clone no mount"
+
+
+def test_in_a_user_namespace_devices_are_the_hosts_and_limits_and_binds_the_parents(config):
+    config["process"].update(oomScoreAdj=5, rlimits=[{"type": "RLIMIT_CORE", "soft": 0, "hard": 0}])
+    plan = plan_of(mapped(config))
+    assert [short(row) for row in plan.mapped[1:]] == ["process.limit_process", "process.score_process"]
+    assert [short(row) for row in plan.before] == ["state.reserve_state", "prepared.prepare_mount"]
+    assert short(plan.beside[0]) == "prepared.forget_prepared_mounts"
+    found = names(plan)
+    assert {"rootfs.bind_devices", "prepared.attach_prepared_mount"} <= set(found)
+    assert {"process.set_rlimit", "process.set_oom_score", "rootfs.bind_path"} & set(found) == set()
+
+
+def test_what_the_child_has_to_be_born_in_is_joined_between(config):
+    for kind, between in (("pid", ["pid"]), ("ipc", []), ("user", ["user"])):
+        entries = [{"type": each} for each in ("pid", "ipc", "mount", "uts", "network") if each != kind]
+        config["linux"]["namespaces"] = [*entries, {"type": kind, "path": "/ns"}]
+        assert [row[2][1] for row in plan_of(config).between] == between
+    config["linux"]["namespaces"] = [*entries, {"type": "user"}]
+    entries[1]["path"] = entries[0]["path"] = "/ns"
+    config["linux"]["uidMappings"] = config["linux"]["gidMappings"] = [{"containerID": 0, "hostID": 1, "size": 9}]
+    assert [row[2][1] for row in plan_of(config).between] == ["ipc", "pid"]
+
+
+def test_clocks_are_moved_before_anybody_is_in_the_time_namespace(config):
+    config["linux"]["namespaces"].append({"type": "time"})
+    config["linux"]["timeOffsets"] = {"boottime": {"secs": 5}}
+    rows = [row for row in plan_of(config).alone if row[0].__name__.endswith(("time", "enter"))]
+    assert [(row[1], row[2]) for row in rows] == [
+        ("unshare_time", ()), ("write_time_offsets", ((("boottime", 5, 0),),)),
+        ("join_namespace", ("/proc/self/ns/time_for_children", "time"))]
