@@ -238,7 +238,7 @@ def started(package: Path) -> "subprocess.Popen[str]":
             "time.sleep(30)")
     asking = subprocess.Popen([sys.executable, "-c", code, str(package)], stdout=subprocess.PIPE, text=True,
                               start_new_session=True)
-    until(lambda: sleepers(asking.pid))
+    until(lambda: sleepers(asking.pid), 20)
     return asking
 
 
