@@ -5,7 +5,8 @@ take their numbers from here. A test holds it against the package: every step ex
 steps that are here, and no name stands twice.
 
 Words: a lab has a *number* ("01"), a *stem* ("01_uts", the name of its files) and a *title*. A check has a
-dotted id, "<topic>.<what it looks at>". `needs` are names of `contain_lab.features`.
+dotted id, "<topic>.<what it looks at>". `needs` are names of `contain_lab.features`: "privileges" is root, or an
+ordinary user who may make user namespaces; "root" is for what these cannot do.
 """
 
 from __future__ import annotations
@@ -109,7 +110,7 @@ LABS: tuple[Lab, ...] = (
         stem="03_pid",
         title="PID: process 1",
         minutes=45,
-        needs=("root", "pid namespace", "image busybox"),
+        needs=("privileges", "pid namespace", "image busybox"),
         steps=(
             Step("clone_into_namespaces", "contain_lab.namespaces.pid", "namespaces", (("uts", "pid"),), "moderate", 7,
                  returns=True),
