@@ -118,7 +118,8 @@ def sources(modules: "tuple[str, ...]", place: str) -> "tuple[str, ...]":
     """The files of modules, source and bytecode; place: the folder that the package is in."""
     found = []
     for module in sorted(set(modules)):
-        folder, name = os.path.split(f"{place}/{module.replace('.', '/')}")
+        path = f"{place}/{module.replace('.', '/')}"
+        folder, name = os.path.split(f"{path}/__init__" if os.path.isdir(path) else path)
         cached = f"{folder}/__pycache__"
         found += [f"{folder}/{name}.py"]
         found += [f"{cached}/{each}" for each in os.listdir(cached)

@@ -4,25 +4,31 @@ from pathlib import Path
 
 import pytest
 
+from contain_lab import rootfs
 from contain_lab.labkit import judge
 from contain_lab.namespaces import uts
 
 pytestmark = pytest.mark.needs("root")
+STEPS = {  # check: (its step's module, which is a file or a folder; the step; its arguments)
+    "uts.hostname": (uts, "set_hostname", "name"), "mounts.proc": (rootfs, "mount_proc", "root, target, options")}
 WAYS = {
-    "calls": "from contain_lab.namespaces import uts\n    uts.set_hostname(name)",
-    "reloads": "import importlib\n    from contain_lab.namespaces import uts\n"
-               "    importlib.reload(uts).set_hostname(name)",
-    "reads": f"space = {{}}\n    exec(open({uts.__file__!r}).read(), space)\n    space['set_hostname'](name)",
-    "imports_anew": "import sys, importlib\n    del sys.modules['contain_lab.namespaces.uts']\n"
-                    "    importlib.import_module('contain_lab.namespaces.uts').set_hostname(name)",
+    "calls": "import {module}\n    {module}.{step}({args})",
+    "reloads": "import importlib, {module}\n    importlib.reload({module}).{step}({args})",
+    "reads": "space = {{'__name__': '{module}', '__package__': '{module}'}}\n"
+             "    exec(open('{file}').read(), space)\n    space['{step}']({args})",
+    "imports_anew": "import sys, importlib\n    del sys.modules['{module}']\n"
+                    "    importlib.import_module('{module}').{step}({args})",
 }
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_no_points_for_ours(tmp_path: Path, way: str):
+@pytest.mark.parametrize("check", STEPS)
+def test_no_points_for_ours(tmp_path: Path, check: str, way: str):
+    module, step, args = STEPS[check]
     package = tmp_path / "my_runtime"
     package.mkdir()
-    (package / "namespaces.py").write_text(f"def set_hostname(name):\n    {WAYS[way]}\n")
-    verdict = judge.run_check("uts.hostname", package)
+    body = WAYS[way].format(module=module.__name__, file=module.__file__, step=step, args=args)
+    (package / f"{module.__name__.split('.')[1]}.py").write_text(f"def {step}({args}):\n    {body}\n")
+    verdict = judge.run_check(check, package)
     assert not verdict.passed
     assert verdict.message in ("borrowed", "raised")
