@@ -92,7 +92,7 @@ predict("pid-enomem")
 
 # %% id="run-enomem" kind="Break it"
 %%python
-import os
+import errno, os
 from contain_lab import syscalls
 syscalls.unshare(syscalls.CLONE_NEWPID)
 first = os.fork()
@@ -101,8 +101,8 @@ if first == 0:
 os.waitpid(first, 0)
 try:
     os.fork()
-except OSError as error:
-    print(error)
+except OSError as error:    # where there are too many processes, this is EAGAIN
+    print(errno.errorcode[error.errno], error.strerror)
 
 # %% id="reveal-enomem" kind="Explain"
 reveal("pid-enomem")
