@@ -230,9 +230,17 @@ def test_what_a_step_prints_and_returns_is_shown(capsys: pytest.CaptureFixture[s
     build.build("namespaces", "def set_hostname(name):\n    print('hello', name)\n    return 42\n")
     told = capsys.readouterr().out
     assert told.startswith("hello my-container\n")
-    assert "returned 42" in told
+    assert "returned 42, which nobody reads" in told
     assert "unchanged" in told
     assert told.count("\n") <= 6
+
+
+@needs_root
+def test_what_a_step_returns_and_somebody_needs_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]):
+    build.build("namespaces", "import os\ndef reap_children(child):\n    while os.wait()[0] != child: pass\n    return 42\n")
+    told = capsys.readouterr().out
+    assert "and returned 42\n" in told
+    assert "children:   4, then 1\n" in told
 
 
 # ---- in a notebook

@@ -124,6 +124,22 @@ def test_a_program_that_ends_at_once_is_told(tmp_path: Path):
         """, tmp_path) in ("nothing_runs", 0)
 
 
+def test_the_child_of_a_step_that_returns_twice_stays_where_it_returned_0(tmp_path: Path):
+    code = """
+        from contain_lab.labkit.sandbox import children
+        told = []
+        for name in ("0", "5"):
+            with judge.sandbox(twice=True) as box:
+                told.append(box.must("set_hostname", name)["returned"].isdigit())
+                pid, end = children(box.student)[0], time.monotonic() + 0.5
+                while box.program(pid) and time.monotonic() < end:
+                    time.sleep(0.01)
+                told.append(bool(box.program(pid)))
+        """
+    step = "import os\ndef set_hostname(name):\n    return os.fork() or int(name)\n"
+    assert judged(code, tmp_path, step) == [True, True, True, False]
+
+
 def test_the_student_may_be_the_first_of_a_pid_namespace_with_orphans(tmp_path: Path):
     told = judged("""
         def leave_orphans():
