@@ -116,6 +116,7 @@ def features() -> "dict[str, Any]":
             "seccomp": {"enabled": True, "actions": list(rules.ACTIONS), "operators": list(rules.OPERATORS),
                         "archs": sorted(name for family in rules.FAMILIES.values() for name in family),
                         "knownFlags": list(FLAGS), "supportedFlags": list(FLAGS)},
+            "mountExtensions": {"idmap": {"enabled": True}},
             "apparmor": {"enabled": False}, "selinux": {"enabled": False}, "intelRdt": {"enabled": False},
         },
     }

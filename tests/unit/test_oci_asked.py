@@ -40,7 +40,8 @@ def test_who_descends_from_a_process_is_found_at_any_depth():
 def test_features_name_what_is_done():
     said = oci_asked.features()
     assert {"user", "time", "cgroup"} <= set(said["linux"]["namespaces"])
-    assert {"ro", "rbind", "rshared"} <= set(said["mountOptions"])
+    assert {"ro", "rro", "rbind", "rshared", "idmap", "tmpcopyup"} <= set(said["mountOptions"])
+    assert said["linux"]["mountExtensions"]["idmap"]["enabled"]
     assert "CAP_SYS_ADMIN" in said["linux"]["capabilities"]
 
 
