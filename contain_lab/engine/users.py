@@ -7,9 +7,10 @@ import os
 import stat
 
 from contain_lab import files
-from contain_lab.errors import ContainLabError, NotFound
+from contain_lab.errors import ContainLabError, NotFound, UsageError
 
 LARGEST = 4 << 20  # bytes of such a file
+TOO_LARGE = 1 << 31
 HINT = "a number will do, too: --user UID:GID"
 
 
@@ -19,6 +20,8 @@ class User:
     __slots__ = ("gid", "groups", "home", "uid")
 
     def __init__(self, uid: int, gid: int, groups: list[int], home: str) -> None:
+        if max(uid, gid, *groups) >= TOO_LARGE:
+            raise UsageError(f"user {uid}:{gid}: an id is not below 2^31", HINT)
         self.uid, self.gid, self.groups, self.home = uid, gid, groups, home
 
 
@@ -26,7 +29,7 @@ def look_up(root: str, asked: str) -> User:
     """The user that "USER[:GROUP]" names below a root; "" is root. What is all digits is a number, never a name.
 
     A user of the file brings its group and home, and the groups that list it, unless a group is asked for. Errors:
-    NotFound for a name that is not there.
+    NotFound for a name that is not there, UsageError for a number that is too large.
     """
     name, _, group = asked.partition(":")
     name = name or "0"
@@ -34,27 +37,32 @@ def look_up(root: str, asked: str) -> User:
     found = next((line for line in entries if name == line[2 if is_number(name) else 0]), None)
     if found is None and not is_number(name):
         raise NotFound(f"user {name}: no such name in the container's /etc/passwd", HINT)
-    uid, gid = (int(found[2]), int(found[3])) if found else (int(name), 0)
+    uid, gid = (number(found[2]), number(found[3])) if found else (number(name), 0)
     home = found[5] if found and found[5] else "/root" if uid == 0 else "/"
     groups = [line for line in read(root, "/etc/group") if len(line) >= 4 and is_number(line[2])]
     if group:
         return User(uid, group_id(groups, group), [], home)
-    return User(uid, gid, [int(line[2]) for line in groups if found and found[0] in line[3].split(",")], home)
+    return User(uid, gid, [number(line[2]) for line in groups if found and found[0] in line[3].split(",")], home)
 
 
 def group_id(groups: list[list[str]], asked: str) -> int:
     """The number of a group. Errors: NotFound."""
     if is_number(asked):
-        return int(asked)
+        return number(asked)
     for line in groups:
         if line[0] == asked:
-            return int(line[2])
+            return number(line[2])
     raise NotFound(f"group {asked}: no such name in the container's /etc/group", HINT)
 
 
 def is_number(*words: str) -> bool:
     """Whether all words are numbers; int() takes more than digits, and `isdecimal` more than ours."""
     return all(word.isdecimal() and word.isascii() for word in words)
+
+
+def number(word: str) -> int:
+    """An id of digits; int() refuses thousands of them."""
+    return int(word) if len(word) <= 20 else TOO_LARGE
 
 
 def read(root: str, path: str) -> list[list[str]]:

@@ -180,7 +180,8 @@ def test_a_filter_is_loaded_where_no_new_privs_is_left_out(run):
     (("--seccomp", "/no/such"), "/no/such: no such file or directory (ENOENT)\n"),
     (("--name", "a b"), "container name 'a b': letters, digits and _ . - may stand in it\n"
                         "hint: a letter or digit comes first, and it has at most 128\n"),
-    (("-u", "4294967296"), "process.user.uid: 4294967296 is not between 0 and 2^31-1\n"),
+    (("-u", "4294967296"), "user 4294967296:0: an id is not below 2^31\n"
+                             "hint: a number will do, too: --user UID:GID\n"),
 ])
 def test_what_cannot_be_done_is_refused_in_the_houses_form(run, words, said):
     done = run(*words, "busybox", "true")

@@ -146,6 +146,14 @@ def test_a_name_that_is_not_there_is_refused_and_is_no_number(root, text):
         users.look_up(root, text)
 
 
+@pytest.mark.parametrize("text", ["2147483648", "0:4294967296", "9" * 5000, "0:" + "9" * 5000, "huge"])
+def test_an_id_that_is_too_large_is_refused(root, text):
+    with open(f"{root}/etc/passwd", "a") as file:
+        file.write(f"huge:x:{'9' * 5000}:0::/:\n")
+    with pytest.raises(UsageError, match="an id is not below 2\\^31"):
+        users.look_up(root, text)
+
+
 def test_without_its_files_a_container_has_numbers(tmp_path):
     assert users.look_up(str(tmp_path), "5:6").uid == 5
     (tmp_path / "etc").write_text("a file")
