@@ -95,7 +95,7 @@ class Sandbox(Looking):
         modules = tuple(self.scene.steps.values())
         for module in modules:
             __import__(module)  # now, for in the sandbox its source is empty
-        covered = (*sandbox_mounts.sources(modules, student.PLACE), f"{student.PLACE}/contain_lab/labkit/checks")
+        covered = (*sandbox_mounts.sources(modules), f"{student.PLACE}/contain_lab/labkit/checks")
         packages = (path for path in sys.path if path.endswith("-packages"))
         seen = (f"{student.PLACE}/contain_lab", sys.base_prefix, *packages, *self.scene.needed)
         sandbox_mounts.raise_root(self.scene.package, seen, covered)

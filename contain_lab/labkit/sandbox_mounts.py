@@ -16,6 +16,7 @@ man: mount_setattr(2), open_tree(2).
 """
 
 import os
+import sys
 
 from contain_lab import files, rootfs, syscalls
 from contain_lab.labkit import sandbox_ids
@@ -114,17 +115,16 @@ def copy_package(package: str) -> int:
     return tree
 
 
-def sources(modules: "tuple[str, ...]", place: str) -> "tuple[str, ...]":
-    """The files of modules, source and bytecode; place: the folder that the package is in."""
+def sources(modules: "tuple[str, ...]") -> "tuple[str, ...]":
+    """The files of modules that are loaded, source and bytecode."""
     found = []
-    for module in sorted(set(modules)):
-        path = f"{place}/{module.replace('.', '/')}"
-        folder, name = os.path.split(f"{path}/__init__" if os.path.isdir(path) else path)
+    for path in {str(sys.modules[module].__file__) for module in modules}:
+        folder, name = os.path.split(path)
         cached = f"{folder}/__pycache__"
-        found += [f"{folder}/{name}.py"]
+        found.append(path)
         found += [f"{cached}/{each}" for each in os.listdir(cached)
-                  if each.startswith(f"{name}.")] if os.path.isdir(cached) else []
-    return tuple(found)
+                  if each.startswith(f"{name[:-3]}.")] if os.path.isdir(cached) else []
+    return tuple(sorted(found))
 
 
 def cover(paths: "tuple[str, ...]") -> None:

@@ -1,11 +1,13 @@
 """The package's own step, taken by a student's in whatever way, solves nothing."""
 
+import importlib
 from pathlib import Path
 
 import pytest
 
 from contain_lab import rootfs
 from contain_lab.labkit import judge
+from contain_lab.labkit.table import LABS, find_step
 from contain_lab.namespaces import uts
 
 pytestmark = pytest.mark.needs("root")
@@ -32,3 +34,21 @@ def test_no_points_for_ours(tmp_path: Path, check: str, way: str):
     verdict = judge.run_check(check, package)
     assert not verdict.passed
     assert verdict.message in ("borrowed", "raised")
+
+
+@pytest.mark.needs("image busybox")
+@pytest.mark.parametrize("step", [step.name for lab in LABS for step in lab.steps])
+def test_the_source_of_no_step_can_be_read(tmp_path: Path, step: str):
+    """Also where its room is a folder: every file of the module is covered."""
+    found = find_step(step)[1]
+    module = importlib.import_module(found.module)
+    check = next(check for lab in LABS for check in lab.checks if step in check.steps)
+    package = tmp_path / "my_runtime"
+    package.mkdir()
+    body = (f"def {step}(*args):\n    space = {{'__name__': 'taken'}}\n    exec(open({module.__file__!r}).read(), space)\n"
+            f"    return space[{step!r}](*args)\n")
+    for name in dict.fromkeys(find_step(each)[1].room for each in check.steps):
+        (package / f"{name}.py").write_text(body)
+    verdict = judge.run_check(check.id, package)
+    assert not verdict.passed, verdict.text
+    assert f"KeyError: '{step}'" in verdict.text, verdict.text
