@@ -93,7 +93,8 @@ def launch(plan: "Plan", done: "list[Row]", loop: Loop, terminal: int = -1, held
     served. terminal: the socket that the master end of a terminal goes to. held: the child stays there until the
     caller lets it `go_on`. Errors: StepFailed and its kin.
     """
-    program = plan.program()  # what is wrong with a profile is said before anything is made
+    plan.check_paths()  # what is wrong with them, or with a profile, is said before anything is made
+    program = plan.program()
     reserve(plan, done)
     (up, tell), (hear, down) = os.pipe(), os.pipe()
     fifo = os.open(f"{plan.folder}/start", os.O_RDWR | os.O_CLOEXEC) if plan.waits else -1

@@ -9,6 +9,7 @@ import os
 
 from contain_lab import capabilities, cgroups, files, rootfs, seccomp, spec
 from contain_lab.container import console, filesystem, layers, process, state
+from contain_lab.errors import InvalidConfig
 from contain_lab.namespaces import cgroup, enter, ipc, mount, net, pid, sysctl, time, user, uts
 from contain_lab.rootfs.options import PROPAGATION
 from contain_lab.steps import PID, Later
@@ -89,6 +90,13 @@ class Plan:
         name = os.path.basename(self.folder)
         pid = pid or int(os.readlink("/proc/self"))  # in the host's /proc, whatever getpid() says
         return {hooks.STATE: hooks.describe(self.config, name, self.bundle, "creating", pid)}
+
+    def check_paths(self) -> None:
+        """See that what is to be joined is a file, and no fifo whose open waits for ever. Errors: InvalidConfig."""
+        for kind, path in self.kinds.items():
+            if path and os.path.exists(path) and not os.path.isfile(path):
+                raise InvalidConfig(f"linux.namespaces: {path}: it is no {kind} namespace",
+                                    "one is /proc/PID/ns/..., or a file that it was bound to")
 
     def program(self) -> bytes:
         """What FILTER stands for: the filter of system calls, compiled or from the folder where they are kept."""

@@ -1,5 +1,8 @@
 """What our runtime does in user and time namespaces, and runc 1.1 does not: no black box."""
 
+import os
+from pathlib import Path
+
 import pytest
 from apart import namespace
 from bundles import Bundle, map_ids
@@ -32,3 +35,15 @@ def test_the_clocks_of_a_time_namespace_are_moved(bundle: Bundle, with_user: boo
     assert namespace("self", "time_for_children") == before
 
 
+
+
+@pytest.mark.parametrize("kind", ["user", "pid", "ipc"])
+def test_a_fifo_is_no_namespace_to_wait_for(bundle: Bundle, tmp_path: Path, kind: str):
+    os.mkfifo(tmp_path / "fifo")
+    namespaces = bundle.linux["namespaces"]
+    bundle.linux["namespaces"] = [each for each in namespaces if each["type"] != kind] + [
+        {"type": kind, "path": str(tmp_path / "fifo")}]
+    done = bundle.try_create()
+    assert done.code != 0
+    assert f"{tmp_path}/fifo: it is no {kind} namespace" in done.err
+    assert bundle.run_command("state", bundle.id).code != 0
