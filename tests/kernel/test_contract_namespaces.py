@@ -226,6 +226,16 @@ def test_privileges_are_not_gained_again():
 
 # ---- the process
 
+def test_who_is_undumpable_belongs_to_root_in_proc():
+    def become_another_user() -> None:
+        capabilities.become_user(1000, 1000, ())
+        syscalls.prctl(syscalls.PR_SET_DUMPABLE, 1)  # which a change of user has taken away
+    with apart(become_another_user) as child:
+        assert os.stat(f"/proc/{child}/exe", follow_symlinks=False).st_uid == 1000
+    with apart(become_another_user, process.become_undumpable) as child:
+        assert os.stat(f"/proc/{child}/exe", follow_symlinks=False).st_uid == 0
+
+
 def test_limits_score_umask_and_directory_are_set(tmp_path):
     with apart(lambda: process.set_rlimit("RLIMIT_NOFILE", 64, 128), lambda: process.set_oom_score(500),
                lambda: process.set_umask(0o027), lambda: process.enter_directory(str(tmp_path))) as child:

@@ -5,6 +5,7 @@ what holds with runc 1.1, too; the others are of runtime.md, "Lifecycle".
 import json
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -196,6 +197,28 @@ def test_a_hook_of_the_container_that_fails_ends_it(hooked):
     assert not (shared(hooked) / "ran").exists()
     done = hooked.run_command("state", hooked.id)
     assert done.code != 0 or until(lambda: hooked.status() == "stopped")
+
+
+def test_where_create_fails_by_a_hook_the_last_ones_run(hooked):
+    add(hooked, "createContainer", code=3)
+    add(hooked, "poststop")
+    assert hooked.try_create().code != 0
+    assert order(hooked) == ["createContainer crea", "poststop post"]
+    assert told(hooked, "poststop")["status"] == "stopped"
+
+
+def test_of_a_run_that_was_killed_the_last_ones_run_when_it_is_cleared_up(hooked):
+    add(hooked, "poststop")
+    hooked.process["args"] = ["sh", "-c", "echo began > /shared/began; sleep 60"]
+    hooked.write()
+    line = [hooked.runtime, "--root", str(hooked.folder / "state"), "run", "--bundle", str(hooked.folder), hooked.id]
+    with subprocess.Popen(line, stdin=subprocess.DEVNULL) as running:
+        until((shared(hooked) / "began").exists)
+        running.kill()
+    until(lambda: not marked(hooked.id))
+    assert order(hooked) == []
+    hooked.command("delete", "--force", hooked.id)
+    assert order(hooked) == ["poststop post"]
 
 
 @pytest.mark.blackbox

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from contain_lab import errors, spec, steps, syscalls
+from contain_lab.container import console, entering, process
 from contain_lab.container import plan as planning
 from contain_lab.container.plan import Plan
 
@@ -217,6 +218,7 @@ def all_steps() -> dict[str, Any]:
     plans = [plan_of(config), plan_of(config, overlay=("/image", "/layer"))]
     rows = [row for plan in plans for row in plan.rows()]
     rows += [row[3] for row in rows if len(row) > 3]
+    rows += [(process, "become_undumpable"), (console, "open_terminal"), (entering, "execute_hook")]  # of exec
     return {short(row): getattr(row[0], row[1]) for row in rows}
 
 
