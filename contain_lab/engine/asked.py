@@ -3,7 +3,7 @@
 import os
 
 from contain_lab import capabilities, files
-from contain_lab.errors import NotFound, UsageError
+from contain_lab.errors import NotFound, Unsupported, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -153,10 +153,23 @@ def named(words: "Iterable[str]") -> set[str]:
 
 
 def profile(asked: Asked, ours: "dict[str, Any]") -> "dict[str, Any] | None":
-    """The seccomp profile of a container; None for none. Errors: InvalidConfig, OSError for a file."""
+    """The seccomp profile of a container; None for none. Errors: those of read_profile."""
     if asked.seccomp == "unconfined" or (asked.privileged and not asked.seccomp):
         return None
-    return files.read_json(asked.seccomp) if asked.seccomp else ours
+    return read_profile(asked.seccomp) if asked.seccomp else ours
+
+
+def read_profile(path: str) -> "dict[str, Any]":
+    """A person's profile. Errors: InvalidConfig, OSError, and Unsupported for the form of other engines.
+
+    That form has conditions, which the specification ignores: it would allow more than its author meant.
+    """
+    found = files.read_json(path)
+    entries = [entry for entry in found.get("syscalls") or [] if isinstance(entry, dict)]
+    if "archMap" in found or any(entry.get("includes") or entry.get("excludes") for entry in entries):
+        raise Unsupported(f"{path}: a profile of Docker's or Podman's own form, with conditions",
+                          "give one as linux.seccomp of the runtime specification has it")
+    return found
 
 
 # ---- the rest

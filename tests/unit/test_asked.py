@@ -12,7 +12,7 @@ from contain_lab import capabilities, engine, image
 from contain_lab.container.plan import DEFAULT_PATH
 from contain_lab.engine import asked, names, preparing, telling, users
 from contain_lab.engine.asked import Asked
-from contain_lab.errors import ContainLabError, InvalidConfig, NotFound, UsageError
+from contain_lab.errors import ContainLabError, InvalidConfig, NotFound, Unsupported, UsageError
 
 
 def test_an_unknown_wish_is_an_error():
@@ -267,6 +267,16 @@ def test_a_profile_is_ours_or_none_or_a_file(configure, tmp_path):
     assert configure(seccomp=f"{tmp_path}/profile")["linux"]["seccomp"] == {"defaultAction": "SCMP_ACT_LOG"}
     with pytest.raises(InvalidConfig):
         configure(seccomp=__file__)
+
+
+@pytest.mark.parametrize("profile", [
+    '{"defaultAction": "SCMP_ACT_ERRNO", "archMap": []}',
+    '{"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [{"names": ["bpf"], "includes": {"caps": ["CAP_BPF"]}}]}'])
+def test_a_profile_with_conditions_is_refused(tmp_path, profile):
+    """Taken without its conditions it would allow what it does not."""
+    (tmp_path / "profile").write_text(profile)
+    with pytest.raises(Unsupported, match="with conditions"):
+        asked.read_profile(f"{tmp_path}/profile")
 
 
 # ---- what is told
