@@ -50,7 +50,7 @@ def whole_parser(shtab: ModuleType) -> argparse.ArgumentParser:
 def complete(action: Any, shtab: ModuleType) -> None:
     """Say how an argument is completed, by the word that stands for it in the help."""
     what = METAVARS.get(action.metavar or "", "")
-    if what in NAMES:
+    if what in NAMES and not action.option_strings:  # the NAME of --hostname is another
         action.complete = shtab.cmd(f"contain-lab completion {what} 2>/dev/null")
-    elif what:
+    elif what and what not in NAMES:
         action.complete = shtab.CHOICE_FUNCTIONS[what]

@@ -42,6 +42,7 @@ def test_names_of_containers_and_images_are_offered(offered, run):
     run.do("run", "--name", "web", "busybox", "true")
     assert offered("rm", "w") == offered("exec", "") == offered("inspect", "we") == ["web"]
     assert offered("run", "--rm", "bu") == ["busybox"]
+    assert offered("run", "--hostname", "") == []
     run.do("rm", "web")
     assert offered("rm", "") == []
 
