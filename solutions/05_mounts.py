@@ -373,10 +373,13 @@ strace_runtime("runc", "mounts")
 strace_runtime("crun", "mounts")
 
 # %% [markdown] id="wild-explained"
-# In runc's lines you find your three steps: `MS_REC|MS_SLAVE` on `/`, `proc` mounted onto `/proc/self/fd/6` (a descriptor,
-# written as a path, because the old mount(2) takes none), `/proc/sys` bound over itself and made read-only. `/sys/firmware`
-# shows how it masks: it tries `/dev/null`, hears ENOTDIR, and takes an empty tmpfs. (crun's list is shorter here, because
-# the config that it writes for itself asks for less.)
+# In runc's lines you find your three steps: `MS_REC|MS_SLAVE` on `/`; `proc` mounted onto `/proc/self/fd/6`, a descriptor
+# written as a path, because the old mount(2) takes none; `/proc/sys` bound over itself and made read-only. `/sys/firmware`
+# shows how it masks: it tries `/dev/null`, hears ENOTDIR, and takes an empty tmpfs.
+#
+# runc closes paths after the pivot, as we do. crun does it before, while `/` is still the host's. So it opens each place
+# with `openat2` and `RESOLVE_IN_ROOT`, and mounts onto the descriptor. (That `/proc/sys` is then bound and made read-only
+# is in lines that name nothing but descriptors; they are left out.)
 #
 # - The lists of paths come from Docker, and all take them over: `maskedPaths` and `readonlyPaths` in the runtime's
 #   config. `--privileged` empties both. In Docker as here, it is an option that takes walls away:

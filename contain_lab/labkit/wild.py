@@ -30,9 +30,9 @@ SHOWN: dict[str, tuple[str, str, dict[str, Any]]] = {
                   rf"CLONE_(NEW|VFORK|PARENT\b)|SUBREAPER|SET_PDEATHSIG|{PROGRAM}", {}),
     "root": ("mount,open_tree,move_mount,pivot_root,chroot,umount2,fchdir,chdir,execve",
              rf"rootfs\".*MS_BIND|pivot_root|chroot|umount2\(\"\.|fchdir|chdir\(\"/\"|{PROGRAM}", {}),
-    "mounts": ("mount,open_tree,move_mount,pivot_root,execve",
-               r"\"/\", .*MS_(SLAVE|PRIVATE)|\"(proc|sysfs)\", \"|/proc/(sys|timer_list)\"|/sys/firmware|pivot_root|"
-               + PROGRAM, {}),
+    "mounts": ("mount,openat2,pivot_root,execve",
+               r"\"/\", .*MS_(SLAVE|PRIVATE)|mount\(\"(proc|sysfs)\", \"|proc/(sys|timer_list)\"|sys/firmware|"
+               r"pivot_root|\"/dev/null\", \"/proc/self/fd|size=0k|" + PROGRAM, {}),
     "network": ("unshare,setns,clone,clone3,socket,ioctl,execve",
                 rf"CLONE_NEWNET|AF_NETLINK|SIOC[GS]IFFLAGS|{PROGRAM}", {}),
     "ids": ("unshare,clone,clone3,openat,openat2,setresuid,setresgid,setuid,setgid,setgroups,execve",
@@ -96,7 +96,8 @@ def _worth(trace: str, worth: str, name: str) -> list[str]:
     root = image.find("busybox").rootfs
     lines = [re.sub(noise, "", line).replace(name, "box").replace(root, "/…/rootfs")
              for line in _whole(trace) if re.search(worth, line)]
-    return [re.sub(r"= \d\d+$", "= PID", re.sub(r"\s+= ", " = ", line)) for line in lines]
+    spaced = [re.sub(r"\s+= ", " = ", line) for line in lines]
+    return [line if line.startswith("open") else re.sub(r"= \d\d+$", "= PID", line) for line in spaced]
 
 
 def _whole(trace: str) -> list[str]:
