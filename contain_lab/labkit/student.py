@@ -152,12 +152,19 @@ loaded: "dict[str, dict[str, Callable[..., Any]]]" = {}
 
 
 def withhold(ours: dict[str, str]) -> None:
-    """Let the package's own steps of these names raise, before the student's file can take hold of them."""
+    """Let the package's own steps of these names raise, before the student's file can take hold of them.
+
+    Under whatever names, in whatever modules of the package they stand: then nothing in memory leads to them.
+    """
+    modules = [vars(module) for name, module in sys.modules.items() if name.split(".")[0] == "contain_lab"]
     for name, module in ours.items():
         def refuses(*args: object, name: str = name) -> None:
             raise Borrowed(f"{name}: this is the package's own step: write yours")
 
-        setattr(__import__(module, fromlist=["_"]), name, refuses)
+        step = getattr(__import__(module, fromlist=["_"]), name)
+        for names in modules:
+            for other in [other for other, value in names.items() if value is step]:
+                names[other] = refuses
 
 
 # ---- what it says
