@@ -48,9 +48,19 @@ recall("02")
 # | System V semaphores | semget(2) | a key | `ipcs --semaphores` |
 # | POSIX message queues | mq_open(3) | a name, `/jobs` | a file system of type `mqueue` |
 #
-# Beside them it holds the kernel parameters that bound them. man: ipc_namespaces(7), sysvipc(7), mq_overview(7).
+# Beside them it holds the kernel parameters that bound them. man: ipc_namespaces(7), sysvipc(7), mq_overview(7). (*System
+# V* is the Unix of 1983 from which the first three come; POSIX made its own queues ten years later.)
 #
-# What have they in common? They are no files of a disk. Nobody finds them by a path, so another root hides nothing.
+# They are no files of a disk, so another root hides none of them. The `mqueue` file system is a window only: each file in
+# it is a queue of the kernel, and to read it is to ask how full that is. A container has it at `/dev/mqueue`:
+
+# %% id="run-mqueue" kind="Run"
+# !contain-lab run --rm busybox sh -c "touch /dev/mqueue/jobs; ls /dev/mqueue; cat /dev/mqueue/jobs"
+# !contain-lab run --rm busybox ls /dev/mqueue
+
+# %% [markdown] id="mqueue-explained"
+# `touch` made a queue: `QSIZE` says that it holds no byte yet. The second container has another IPC namespace, and there is
+# nothing in its window.
 #
 # ## Predict
 

@@ -62,7 +62,16 @@ reveal("pid-levels")
 box = background("busybox", "sh", "-c", "sleep 600 & sleep 601 & wait")
 process_tree(box.pid)
 
+# %% [markdown] id="tree-explained"
+# The runtime, `contain-lab`, is the parent of process 1, and it has no number inside. So what is process 1 told when it
+# asks for its parent?
+
+# %% id="run-ppid" kind="Run"
+# !contain-lab run --rm busybox sh -c 'echo "I am process $$, and my parent is process $PPID"'
+
 # %% [markdown] id="unshare-question"
+# 0 is nobody's number. It stands for a parent outside the namespace; you will need this.
+#
 # ## Who gets number 1?
 #
 # In labs 01 and 02 a process called unshare, and was in the new namespace. Now the same with `CLONE_NEWPID`.
@@ -331,7 +340,8 @@ strace_runtime("runc", "processes")
 strace_runtime("crun", "processes")
 
 # %% [markdown] id="wild-explained"
-# crun 1.8 does as you did: one clone with all flags. runc 1.1 makes **three** processes, and you can say why. The first
+# crun 1.8 does as you did: one clone. (It passes all flags at once. Our runtime passes `CLONE_NEWPID`, which cannot be had
+# in another way, and takes the other kinds one by one, so that each can be seen.) runc 1.1 makes **three** processes, and you can say why. The first
 # clone starts `runc init`. That clones a second one, which calls unshare with all flags, `CLONE_NEWPID` among them. This
 # moves only its children, so it has to clone once more, and the third is process 1. `CLONE_PARENT` makes each of them a
 # child of runc itself, which can then wait for the last. (runc is written in Go, whose programs always have several
