@@ -51,3 +51,8 @@ def test_no_test_swallows_an_exception():
                   for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ExceptHandler)
                   and all(goes_on(each) for each in node.body)]
     assert swallowing == []
+
+
+def test_no_two_test_files_have_one_name():
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]  # pytest takes them for one module
+    assert sorted(names) == sorted(set(names))
