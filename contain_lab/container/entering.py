@@ -108,8 +108,9 @@ def groups_of(kept: "State") -> "Iterator[tuple[str, str]]":
 
 def foreign_kinds(first: int) -> "tuple[str, ...]":
     """The kinds of namespaces in which a process is not where we are."""
-    return tuple(kind for kind, (file, _) in namespaces.KINDS.items()
-                 if os.readlink(f"/proc/{first}/ns/{file}") != os.readlink(f"/proc/self/ns/{file}"))
+    known = os.listdir("/proc/self/ns")  # a kernel may lack some kinds
+    return tuple(kind for kind, (file, _) in namespaces.KINDS.items() if file in known
+                 and os.readlink(f"/proc/{first}/ns/{file}") != os.readlink(f"/proc/self/ns/{file}"))
 
 
 # ---- doing it

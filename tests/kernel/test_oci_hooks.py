@@ -207,6 +207,34 @@ def test_where_create_fails_by_a_hook_the_last_ones_run(hooked):
     assert told(hooked, "poststop")["status"] == "stopped"
 
 
+def test_a_run_ends_with_its_hook_that_fails_and_nothing_is_left(hooked):
+    add(hooked, "startContainer", code=3)
+    add(hooked, "poststart")
+    add(hooked, "poststop")
+    hooked.process["args"] = ["touch", "/shared/ran"]
+    hooked.write()
+    done = hooked.run_command("run", "--bundle", str(hooked.folder), hooked.id)
+    assert (done.code, "startContainer hook /bin/hook: exit code 3" in done.err) == (1, True)
+    assert order(hooked) == ["startContainer star", "poststop post"]
+    assert not (shared(hooked) / "ran").exists()
+    assert (hooked.command("list", "-q").out, marked(hooked.id)) == ("", [])
+
+
+def test_what_goes_wrong_with_the_last_hooks_is_told_and_logged(hooked):
+    add(hooked, "poststart", code=3)
+    add(hooked, "poststop", code=4)
+    hooked.process["args"] = ["sleep", "60"]
+    hooked.create()
+    log = hooked.folder / "log"
+    said = [hooked.command("--log", str(log), "--log-format", "json", *words, hooked.id).err
+            for words in (("start",), ("delete", "--force"))]
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    for line, seen, place, code in zip(lines, said, ("poststart", "poststop"), (3, 4), strict=True):
+        assert seen == f"contain-lab-runtime: warning: {line['msg']}\n"
+        assert (line["level"], line["msg"].startswith(f"{place} hook ")) == ("warning", True)
+        assert line["msg"].endswith(f"exit code {code}")
+
+
 def test_of_a_run_that_was_killed_the_last_ones_run_when_it_is_cleared_up(hooked):
     add(hooked, "poststop")
     hooked.process["args"] = ["sh", "-c", "echo began > /shared/began; sleep 60"]
