@@ -208,10 +208,10 @@ os.close(place)
 # Within the image. A descriptor stays what it is, even if somebody exchanges the link a moment later; a path would be walked
 # again. `make_in_root`, which `mount_new` uses, does the same and makes what is missing.
 #
-# For `/proc` this is not enough. The runtime and libraries write to files such as `/proc/self/attr/exec`, and trust that
-# the kernel reads. If `/proc` of an image is a link to a folder of plain files, they write to nobody (CVE-2019-16884). So a
-# root in which the place of `/proc` is a link is **refused**: `check_real_directory`, a helper of the same room that takes a
-# root and a target, raises an error then.
+# For `/proc` this is not enough. A runtime writes to files such as `/proc/self/attr/exec`, which takes the security label of
+# a container, and trusts that the kernel reads. An image that had brought a `/proc` of plain files made runc write to nobody
+# (CVE-2019-16884). So a root in which the place of `/proc` is a link, to wherever, is **refused**: `check_real_directory`, a
+# helper of the same room that takes a root and a target, raises an error then.
 #
 # *Easy, 5 minutes.* Write `mount_proc(root, target, options)`: refuse a link, then mount a new file system. Both its kind
 # and its source are called `proc`.
