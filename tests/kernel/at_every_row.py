@@ -30,11 +30,11 @@ PROGRAM = ["sh", "-c", "true"]
 
 def prepare(how: str) -> Plan:
     """The plan of a default container, run from the image or created from a bundle."""
-    plan = engine.prepare("busybox", PROGRAM, engine.Asked(netns=f"{STATE}/net"))
+    plan = engine.prepare("busybox", PROGRAM, engine.Asked(netns=f"{STATE}/net", sysctl=["net.ipv4.ip_default_ttl=70"]))
     creates = how.startswith("kill-create")
     if how.endswith("-user"):
         map_ids(plan.config, 100000 if creates else 0)  # the layer that a run has is closed to strangers
-        plan = Plan(plan.config, plan.root, plan.folder, plan.overlay, waits=False)
+        plan = Plan(plan.config, plan.root, plan.folder, plan.overlay, waits=False, init=True)
     hooked = "createContainer" if how.endswith("-user") else "createRuntime"  # run by the child, by the parent
     return Plan(oci_config(plan, hooked), plan.root, f"{OCI}/x") if creates else plan
 
