@@ -78,9 +78,10 @@ def values(kind: str) -> st.SearchStrategy[Any]:
     return st.integers(0, 3).flatmap(lambda quarter: due.get(kind, words) if quarter else st.sampled_from(ODD))
 
 
-def changes() -> st.SearchStrategy[list[tuple[str, Any]]]:
-    """A few places of a config, and what is put there."""
-    one = st.sampled_from(sorted(SHAPES)).flatmap(lambda path: st.tuples(st.just(path), values(SHAPES[path])))
+def changes(below: str = "") -> st.SearchStrategy[list[tuple[str, Any]]]:
+    """A few places of a config, or of a part of it, and what is put there."""
+    places = st.sampled_from(sorted(path for path in SHAPES if path.startswith(below)))
+    one = places.flatmap(lambda path: st.tuples(st.just(path), values(SHAPES[path])))
     return st.lists(one, min_size=1, max_size=3)
 
 

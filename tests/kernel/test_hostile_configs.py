@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from bundles import Bundle, groups, map_ids, marked
 from hypothesis import HealthCheck, given, settings
 
 from contain_lab import spec
+from contain_lab.container.entering import Entry
 from contain_lab.container.plan import Plan
 from contain_lab.errors import ContainLabError, explain
 
@@ -22,7 +24,18 @@ BASE = spec.default(["true"], "/root", "web", ("CAP_CHOWN",))
 @settings(max_examples=800, **CALM)
 @given(hostile.changes())
 def test_whatever_a_config_says_it_is_a_plan_or_refused_in_one_line(made):
-    message = refusal(hostile.changed(BASE, made))
+    message = refusal(lambda: Plan(spec.validate(hostile.changed(BASE, made)), "/root", "/state/x"))
+    assert message.isprintable()
+    assert len(message) <= 1000
+
+
+@settings(max_examples=300, **CALM)
+@given(hostile.changes("process"))
+def test_so_it_is_with_the_process_of_an_exec(made):
+    def plan() -> Plan:
+        process = spec.validate_process(hostile.changed(BASE, made)["process"])
+        return Entry({"pid": os.getpid(), "undo": []}, {**BASE, "process": process}, ("pid", "mount"))
+    message = refusal(plan)
     assert message.isprintable()
     assert len(message) <= 1000
 
@@ -63,11 +76,11 @@ def check_create(own_bundle: Bundle, made: list[tuple[str, Any]]) -> None:
     assert host(own_bundle) == before
 
 
-def refusal(config: dict[str, Any]) -> str:
+def refusal(plan: Callable[[], Plan]) -> str:
     """What is said where a config is refused; "" where it makes a plan."""
     message = ""
     try:
-        Plan(spec.validate(config), "/root", "/state/x").rows()
+        plan().rows()
     except ContainLabError as error:
         message = explain(error)[0]
     return message
