@@ -57,3 +57,13 @@ def test_what_is_wrong_with_a_profile_is_named_and_nothing_is_left(bundle: Bundl
     assert done.code != 0
     assert "SCMP_ACT_WISH" in done.err
     assert not list(Path(bundle.folder, "state").glob("*"))
+
+
+@pytest.mark.parametrize("no_new_privileges", [True, False])
+def test_a_process_that_enters_has_the_filter_too(bundle: Bundle, no_new_privileges: bool):
+    bundle.process["noNewPrivileges"] = no_new_privileges
+    bundle.linux["seccomp"] = refusing()
+    bundle.up()
+    done = bundle.run_command("exec", bundle.id, "sh", "-c", "grep ^Seccomp: /proc/self/status; mkdir /tmp/d")
+    assert done.out == "Seccomp:\t2\n"
+    assert "No space left" in done.err

@@ -84,6 +84,19 @@ def test_another_user_of_the_container_is_a_mapped_one_too(mapped: Bundle):
     assert fields["Groups"].split() == ["200009"]
 
 
+def test_a_process_that_enters_is_mapped_too(mapped: Bundle, tmp_path: Path):
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    os.chown(shared, 100000, 200000)
+    mapped.config["mounts"].append({"destination": "/tmp", "type": "bind", "source": str(shared), "options": ["bind"]})
+    mapped.up()
+    done = mapped.command("exec", mapped.id, "sh", "-c", "id -u; id -G; touch /tmp/made")
+    assert done.out.split() == ["0", "0"]
+    assert (shared / "made").stat().st_uid == 100000
+    done = mapped.command("exec", "--user", "1001:7", mapped.id, "sh", "-c", "id -u; id -g")
+    assert done.out.split() == ["1001", "7"]
+
+
 def test_every_namespace_is_the_user_namespaces_own(mapped: Bundle):
     mapped.linux["namespaces"].append({"type": "cgroup"})
     pid = mapped.up()
