@@ -43,6 +43,8 @@ def main(words: list[str]) -> None:
     syscalls.unshare(syscalls.CLONE_NEWUTS | syscalls.CLONE_NEWNS | syscalls.CLONE_NEWNET)
     syscalls.mount(None, "/", None, syscalls.MS_REC | syscalls.MS_PRIVATE)
     times: dict[str, list[float]] = {name: [] for name in names}
+    for name in names:
+        THINGS[name]()    # the first time costs more than every other
     for _ in range(rounds):
         for name in names:    # in turn, so that a disturbance meets all of them
             begin = time.perf_counter_ns()
