@@ -150,11 +150,6 @@ class Looking:
         """The links of a process's network namespace by name, with flags, addresses, kind and peer."""
         return network_reader.links(self.within(pid, ("network",), network_reader.read_links))
 
-    def routes(self, pid: int) -> list[tuple[str, str, int]]:
-        """The IPv4 routes there: (destination, gateway, number of the link); "" for no gateway, "default" for all."""
-        return [(where, gateway, link) for where, gateway, link in self.within(
-            pid, ("network",), network_reader.read_routes)]
-
     def run(self, pid: int, *args: str, seconds: float = 2.0) -> tuple[int, str]:
         """Run a program of the process's own root beside it, as root there: (exit code, what it printed).
 

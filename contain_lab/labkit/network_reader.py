@@ -1,7 +1,7 @@
-"""The links and routes of a network namespace, asked of the kernel there. man: rtnetlink(7), netlink(7).
+"""The links of a network namespace, asked of the kernel there. man: rtnetlink(7), netlink(7).
 
-`read_links` and `read_routes` run in the namespace and return plain lists; `links` makes objects of them. pyroute2
-does this and more; it takes 130 ms to import, which a check has not.
+`read_links` runs in the namespace and returns a plain list; `links` makes objects of it. pyroute2 does this and more;
+it takes 130 ms to import, which a check has not.
 """
 
 import struct
@@ -12,11 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-RTM_GETLINK, RTM_GETADDR, RTM_GETROUTE, NLMSG_ERROR, NLMSG_DONE = 18, 22, 26, 2, 3
+RTM_GETLINK, RTM_GETADDR, NLMSG_ERROR, NLMSG_DONE = 18, 22, 2, 3
 NLM_F_REQUEST, NLM_F_DUMP = 1, 0x300
 IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_LINK, IFLA_LINKINFO, IFLA_INFO_KIND = 1, 3, 4, 5, 18, 1
 IFA_ADDRESS, IFA_LOCAL = 1, 2
-RTA_DST, RTA_OIF, RTA_GATEWAY, RT_TABLE_MAIN = 1, 4, 5, 254
 AF_INET, AF_INET6 = 2, 10
 IFF_UP, IFF_LOOPBACK, IFF_RUNNING = 1, 8, 0x40
 
@@ -45,7 +44,7 @@ def read_links() -> "list[dict[str, Any]]":
     from _socket import inet_ntop
 
     found = {}
-    for body in dump(RTM_GETLINK, 0):
+    for body in dump(RTM_GETLINK):
         index, flags = struct.unpack_from("=iI", body, 4)
         said = dict(attributes(body[16:]))
         kind = dict(attributes(said.get(IFLA_LINKINFO, b""))).get(IFLA_INFO_KIND, b"")
@@ -53,7 +52,7 @@ def read_links() -> "list[dict[str, Any]]":
         found[index] = {"name": said[IFLA_IFNAME].rstrip(b"\0").decode(), "index": index, "flags": flags,
                         "kind": kind.rstrip(b"\0").decode(), "mtu": number(said.get(IFLA_MTU, b"")), "peer": peer,
                         "mac": ":".join(f"{byte:02x}" for byte in said.get(IFLA_ADDRESS, b"")), "addresses": []}
-    for body in dump(RTM_GETADDR, 0):
+    for body in dump(RTM_GETADDR):
         family, length, _, _, index = struct.unpack_from("=BBBBI", body)
         said = dict(attributes(body[8:]))
         address = said.get(IFA_LOCAL) or said.get(IFA_ADDRESS)
@@ -62,27 +61,12 @@ def read_links() -> "list[dict[str, Any]]":
     return list(found.values())
 
 
-def read_routes() -> "list[list[Any]]":
-    """The IPv4 routes of the main table here: [destination, gateway, number of the link]."""
-    from _socket import inet_ntop
-
-    found = []
-    for body in dump(RTM_GETROUTE, AF_INET):
-        length, table = body[1], body[4]
-        said = dict(attributes(body[12:]))
-        if table == RT_TABLE_MAIN:
-            gateway, where = said.get(RTA_GATEWAY, b""), said.get(RTA_DST, b"")
-            found.append([f"{inet_ntop(AF_INET, where)}/{length}" if where else "default",
-                          inet_ntop(AF_INET, gateway) if gateway else "", number(said.get(RTA_OIF, b""))])
-    return found
-
-
-def dump(request: int, family: int) -> "Iterator[bytes]":
+def dump(request: int) -> "Iterator[bytes]":
     """The bodies of the kernel's answers to a request for all of something."""
     from _socket import AF_NETLINK, SOCK_RAW, socket
 
     link = socket(AF_NETLINK, SOCK_RAW, 0)
-    link.send(struct.pack("=IHHIIB15x", 32, request, NLM_F_REQUEST | NLM_F_DUMP, 1, 0, family))
+    link.send(struct.pack("=IHHII16x", 32, request, NLM_F_REQUEST | NLM_F_DUMP, 1, 0))  # of any family
     kind = 0
     while kind not in (NLMSG_DONE, NLMSG_ERROR):
         data = link.recv(1 << 16)

@@ -57,13 +57,13 @@ def test_a_container_is_seen_from_outside_in_every_way(tmp_path: Path):
                     "limits": box.read(pid, "/proc/sys/kernel/ostype"), "msgmax": box.sysctl(pid, "kernel.msgmax"),
                     "outside": box.sysctl(box.init, "kernel.msgmax"), "lo": [lo.up, lo.index, *lo.addresses],
                     "others": [box.links(box.init)["lo"].up], "null": box.stat(pid, "/dev/null").st_rdev,
-                    "routes": box.routes(pid), "root": box.namespaces(pid)["mnt"] == box.namespaces(box.init)["mnt"]}
+                    "root": box.namespaces(pid)["mnt"] == box.namespaces(box.init)["mnt"]}
         """, tmp_path)
     assert told == {
         "name": "seen", "program": "/bin/busybox", "number": "1", "numbers": 3, "no_new_privs": ["1"],
         "bounding": told["bounding"], "names": told["image"], "image": told["image"],
         "proc": "proc", "tmp": True, "limits": "Linux\n", "msgmax": "4321", "outside": "8192",
-        "lo": [True, 1, "127.0.0.1/8", "::1/128"], "others": [False], "null": os.makedev(1, 3), "routes": [],
+        "lo": [True, 1, "127.0.0.1/8", "::1/128"], "others": [False], "null": os.makedev(1, 3),
         "root": False}
     assert "CAP_CHOWN" in told["bounding"]
     assert "CAP_SYS_ADMIN" not in told["bounding"]
@@ -170,15 +170,13 @@ def test_a_neighbours_links_and_a_veth_pair_are_told_apart(tmp_path: Path):
         def cable():
             import subprocess
             subprocess.run("ip link add cl-a type veth peer name cl-b netns 2 && ip address add 10.7.0.1/24 dev cl-a && "
-                           "ip link set cl-a up && ip route add 10.9.0.0/16 via 10.7.0.2", shell=True, check=True)
+                           "ip link set cl-a up", shell=True, check=True)
         with judge.sandbox(neighbour=CLONE_NEWNET, prepare=cable) as box:
             mine, theirs = box.links(box.student), box.links(box.neighbour)
             told = [sorted(mine), sorted(theirs), mine["cl-a"].kind, mine["cl-a"].addresses[0], mine["cl-a"].up,
-                    theirs["cl-b"].up, mine["cl-a"].peer == theirs["cl-b"].index,
-                    [route[:2] for route in box.routes(box.student)]]
+                    theirs["cl-b"].up, mine["cl-a"].peer == theirs["cl-b"].index]
         """, tmp_path)
-    assert told == [["cl-a", "lo"], ["cl-b", "lo"], "veth", "10.7.0.1/24", True, False, True,
-                    [["10.7.0.0/24", ""], ["10.9.0.0/16", "10.7.0.2"]]]
+    assert told == [["cl-a", "lo"], ["cl-b", "lo"], "veth", "10.7.0.1/24", True, False, True]
 
 
 def test_id_maps_are_told_as_the_sandbox_counts(tmp_path: Path):
