@@ -349,8 +349,8 @@ strace_runtime("crun", "processes")
 #
 # **An init** is a choice of the user. `docker run --init` puts **tini** before the program, `podman run --init`
 # **catatonit**. In Kubernetes the containers of a Pod have PID namespaces of their own, unless `shareProcessNamespace` is
-# set: then `pause` is process 1 of all, and reaps. With `docker run --pid=host` there is no namespace, and the attack of
-# the beginning works.
+# set: then `pause` is process 1 of all, and reaps. With `--pid=host`, which Docker and Podman have, a container is in the
+# host's PID namespace, and the attack of the beginning works.
 #
 # ## Your runtime
 
