@@ -72,7 +72,7 @@ class StepFailed(ContainLabError):
 
 
 HINTS = {
-    errno.EPERM: "namespaces and mounts need privileges: run as root",
+    errno.EPERM: "namespaces and mounts need privileges: run as root, or with --rootless",
     errno.ENOSPC: "the disk, or a table of the kernel, is full: make room and try again",
     errno.EROFS: "the place is read-only: name another one",
 }

@@ -91,7 +91,8 @@ def test_a_wrong_argument_is_two_lines_and_125_from_run(capsys, command):
     (UsageError("what", "say it"), 2, "contain-lab: what\nhint: say it\n"),
     (ContainLabError("no", "", 127), 127, "contain-lab: no\n"),
     (PermissionError(errno.EPERM, "Operation not permitted", "/x"), 1,
-     "contain-lab: /x: operation not permitted (EPERM)\nhint: namespaces and mounts need privileges: run as root\n"),
+     "contain-lab: /x: operation not permitted (EPERM)\n"
+     "hint: namespaces and mounts need privileges: run as root, or with --rootless\n"),
     (StepFailed("uts.x()", "bad", frames=(("/m/my_runtime/namespaces.py", 3, "x"),)), 1,
      "contain-lab: uts.x(): bad\nhint: /m/my_runtime/namespaces.py, line 3, in x\n"),
     (KeyboardInterrupt(), 130, "contain-lab: interrupted\n"),

@@ -18,7 +18,7 @@ def failed(number: int, **more: object) -> OSError:
 @pytest.mark.parametrize(("error", "message", "hint"), [
     (ContainLabError("image x: not found", "make it"), "image x: not found", "make it"),
     (failed(errno.EPERM, call="unshare(CLONE_NEWNS)"), "unshare(CLONE_NEWNS): operation not permitted (EPERM)",
-     "namespaces and mounts need privileges: run as root"),
+     "namespaces and mounts need privileges: run as root, or with --rootless"),
     (FileNotFoundError(errno.ENOENT, "No such file or directory", "/x"), "/x: no such file or directory (ENOENT)", ""),
     (FileNotFoundError(errno.ENOENT, "No such file or directory", b"/\xff"),
      "/\N{REPLACEMENT CHARACTER}: no such file or directory (ENOENT)", ""),
