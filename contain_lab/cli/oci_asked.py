@@ -65,7 +65,7 @@ def user_name(uid: int) -> str:
 def do_ps(root: str, given: "Given", name: str, *options: str) -> None:
     """ps: the processes of a container, as ps(1) shows them, or their pids as JSON."""
     kept = state.read_state(root, name)
-    pids = [] if state.status(root, kept) == "stopped" and not kept["shared"] else processes.of_container(kept)
+    pids = [] if state.status(root, kept) == "stopped" and not kept.get("shared") else processes.of_container(kept)
     if wants_json(given):
         print(json.dumps(pids))
         return

@@ -174,7 +174,7 @@ def kill(root: str, name: str, number: int, all_of_it: bool = False) -> None:
     """Send a signal to the container's process, or to all that are in it. Errors: NotFound, WrongState."""
     kept = state.read_state(root, name)
     stopped = state.status(root, kept) == "stopped"
-    if stopped and not (all_of_it and kept["shared"]):
+    if stopped and not (all_of_it and kept.get("shared")):
         raise WrongState(f"container {name}: it is stopped, and nothing is left to send a signal to")
     if all_of_it:
         from contain_lab.container import processes
@@ -215,7 +215,7 @@ def delete(root: str, name: str, force: bool = False) -> "list[str]":
         if not force and state.status(root, kept) == "running":
             raise WrongState(f"container {name}: it is running", "kill it first, or delete --force")
         end(kept)
-    if kept["shared"]:  # else all ended with the first
+    if kept.get("shared"):  # else all ended with the first
         from contain_lab.container import processes
 
         processes.send(kept, SIGKILL, stopped=True)

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,6 +61,21 @@ def test_ps_takes_options_of_ps(bundle):
     pid = bundle.up("exec sleep 61")
     until(lambda: "sleep 61" in bundle.command("ps", bundle.id).out)
     assert bundle.command("ps", bundle.id, "-o", "pid,comm", "-e").out.split() == ["PID", "COMMAND", str(pid), "sleep"]
+
+
+def test_a_signal_for_all_reaches_all_processes(bundle):
+    bundle.up("sleep 61 & trap : TERM; echo; while :; do sleep 0.05; done")
+
+    def sleeps() -> bool:
+        lines = bundle.command("ps", bundle.id, "-e", "-o", "pid,args").out.splitlines()
+        return "sleep 61" in [line.split(None, 1)[1] for line in lines]
+    until(sleeps)
+    time.sleep(0.2)  # until the first has its trap
+    bundle.command("kill", "--all", bundle.id, "TERM")
+    until(lambda: not sleeps())
+    assert bundle.status() == "running"
+    bundle.command("kill", "--all", bundle.id, "KILL")
+    until(lambda: bundle.status() == "stopped")
 
 
 def test_in_a_shared_pid_namespace_all_are_killed_and_deleted(bundle):
