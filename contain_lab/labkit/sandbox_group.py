@@ -61,8 +61,13 @@ def join(file: int) -> None:
 
     Who moves another process, or one with threads, waits until all of the machine's have passed a quiet state: 10 ms.
     """
-    if file >= 0:
+    if file < 0:
+        return
+    try:
         os.write(file, b"0")
+    except OSError:
+        return  # a machine on which groups may not be joined this way: RLIMIT_NPROC is there, too
+    finally:
         os.close(file)
 
 
