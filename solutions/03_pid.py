@@ -304,7 +304,7 @@ reveal("pid-parent")
 #
 # Three things to know before you write it:
 #
-# - Which signal? The child will be process 1. You know by now which one it cannot be deaf to.
+# - Which signal? The child will be process 1, and there is one only that it cannot be deaf to. The cell imports it.
 # - The signal is sent *when* the parent ends. If the parent ended a moment before you asked, it never comes. So ask first,
 #   and then look who the parent is: `os.getppid()`. If it is another one already, raise an error.
 # - A parent outside the PID namespace has no number inside. In that case `os.getppid()` says **0**, and all is well.
