@@ -96,6 +96,22 @@ def remove_group(controller: str, name: str) -> None:
         parent = os.path.dirname(parent)
 
 
+def abandoned(prefix: str, seconds: float) -> list[tuple[str, str]]:
+    """The groups of this prefix that nothing is in and nobody has touched for so long: pairs (controller, name).
+
+    seconds: the least age. A group is empty for a moment while its container is being made.
+    """
+    import time
+
+    found = {}
+    for controller, place in hierarchies(files.get("/proc/self/mountinfo")).items():
+        for entry in os.scandir(place) if os.path.isdir(place) else ():
+            if entry.is_dir(follow_symlinks=False) and entry.name.startswith(prefix) and not _in_use(entry.path) \
+                    and time.time() - entry.stat().st_mtime >= seconds:
+                found[entry.path] = controller, entry.name
+    return sorted(found.values())
+
+
 def _in_use(path: str) -> bool:
     """Whether a group has groups or processes in it."""
     return any(entry.is_dir() for entry in os.scandir(path)) or bool(files.get(f"{path}/cgroup.procs"))

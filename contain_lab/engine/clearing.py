@@ -2,7 +2,7 @@
 
 import os
 
-from contain_lab import files, image
+from contain_lab import cgroups, files, image
 from contain_lab.container import verbs
 from contain_lab.engine import records
 from contain_lab.engine.preparing import containers_root, runs_root
@@ -22,6 +22,19 @@ def sweep(tries: int = 1) -> list[str]:
                       if f"{containers_root()}/{ident}/" not in mounted and records.settle(ident, named=False)]
 
 
+GROUP_SECONDS = 30  # for this long an empty group may be one whose container is being made
+
+
+def sweep_groups() -> list[str]:
+    """Remove the empty groups of containers whose state is gone, as one that was swept where no group could be seen."""
+    kept = {name for root in (runs_root(), files.oci_dir()) if os.path.isdir(root) for name in os.listdir(root)}
+    lost = [(controller, name) for controller, name in cgroups.abandoned("cl-", GROUP_SECONDS)
+            if name.removeprefix("cl-") not in kept and name not in kept]
+    for controller, name in lost:
+        cgroups.remove_group(controller, name)
+    return sorted({name for _, name in lost})
+
+
 def _mounts(pid: str) -> str:
     try:
         return files.get(f"/proc/{pid}/mountinfo")
@@ -39,4 +52,5 @@ def clean() -> tuple[list[str], list[str]]:
     records.everything()  # puts in order what it finds
     removed += [f"layer {ident}" for ident in sweep()]
     removed += [f"image in the making {name}" for name in image.sweep()]
+    removed += [f"group {name}" for name in sweep_groups()]
     return removed, [line for _, failed in swept for line in failed]

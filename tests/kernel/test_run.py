@@ -15,7 +15,7 @@ import pytest
 from bundles import make_rootfs, until
 from people import mine
 
-from contain_lab import syscalls
+from contain_lab import cgroups, syscalls
 
 pytestmark = pytest.mark.needs("root", "busybox", "overlay")
 
@@ -353,3 +353,17 @@ def test_no_mount_is_let_out_on_a_machine_whose_mounts_are_shared(run, cli, opti
     before, after = done.stdout.split("and then\n")
     assert before == after
     assert said in done.stderr
+
+
+def test_clean_takes_an_empty_group_that_nobody_knows_once_it_is_old(cli):
+    name = f"cl-{os.urandom(6).hex()}"
+    cgroups.create_group("devices", name)
+    path = cgroups.group_path("devices", name)
+    try:
+        assert name not in subprocess.run([cli, "clean"], capture_output=True, text=True, check=True).stdout
+        assert os.path.isdir(path)  # its container may be about to join it
+        os.utime(path, (time.time() - 60, time.time() - 60))
+        assert f"removed group {name}\n" in subprocess.run([cli, "clean"], capture_output=True, text=True).stdout
+        assert not os.path.exists(path)
+    finally:
+        cgroups.remove_group("devices", name)
