@@ -25,6 +25,20 @@ HOOKS = ("prestart", "createRuntime", "createContainer", "startContainer", "post
 # The types of what is read: a type, [of all], {name: of it}, or (str, of all values of a map).
 NAMED_CAPABILITIES = {name: [str] for name in ("bounding", "effective", "permitted", "inheritable", "ambient")}
 MAPPING = {"containerID": int, "hostID": int, "size": int}
+DEVICE = {"major": int, "minor": int}
+RESOURCES: "Config" = {
+    "pids": {"limit": int},
+    "devices": [{"allow": bool, "type": str, **DEVICE, "access": str}],
+    "memory": {"limit": int, "reservation": int, "swap": int, "swappiness": int, "disableOOMKiller": bool,
+               "useHierarchy": bool, "checkBeforeUpdate": bool},
+    "cpu": {"shares": int, "quota": int, "burst": int, "period": int, "cpus": str, "mems": str, "idle": int},
+    "blockIO": {"weight": int, "weightDevice": [{**DEVICE, "weight": int}],
+                **{f"throttle{kind}Device": [{**DEVICE, "rate": int}]
+                   for kind in ("ReadBps", "WriteBps", "ReadIOPS", "WriteIOPS")}},
+    "hugepageLimits": [{"pageSize": str, "limit": int}],
+    "rdma": (str, {"hcaHandles": int, "hcaObjects": int}),
+    "unified": (str, str),
+}
 TYPES: "Config" = {
     "ociVersion": str, "hostname": str, "domainname": str, "annotations": (str, str),
     "root": {"path": str, "readonly": bool},
@@ -49,8 +63,7 @@ TYPES: "Config" = {
             "syscalls": [{"names": [str], "action": str, "errnoRet": int,
                           "args": [{"index": int, "value": int, "valueTwo": int, "op": str}]}],
         },
-        "resources": {"pids": {"limit": int},
-                      "devices": [{"allow": bool, "type": str, "major": int, "minor": int, "access": str}]},
+        "resources": RESOURCES,
     },
 }
 # What may stand in a config, and is refused unless it is empty.
@@ -58,8 +71,8 @@ REFUSED = (
     "process.apparmorProfile", "process.selinuxLabel", "process.ioPriority", "process.scheduler",
     "process.execCPUAffinity", "linux.mountLabel", "linux.intelRdt", "linux.personality", "linux.netDevices",
     "linux.memoryPolicy",
-    "linux.resources.memory", "linux.resources.cpu", "linux.resources.blockIO", "linux.resources.hugepageLimits",
-    "linux.resources.network", "linux.resources.rdma", "linux.resources.unified",
+    "linux.resources.network", "linux.resources.memory.kernel", "linux.resources.memory.kernelTCP",
+    "linux.resources.cpu.realtimeRuntime", "linux.resources.cpu.realtimePeriod", "linux.resources.blockIO.leafWeight",
 )
 SYSCTLS = {"net.": "network", "fs.mqueue.": "ipc", "kernel.msg": "ipc", "kernel.shm": "ipc", "kernel.sem": "ipc",
            "kernel.domainname": "uts"}
@@ -90,6 +103,7 @@ def validate(config: "Config") -> "Config":
     _check_limits(config)
     _check_devices(config)
     _check_group(config)
+    check_resources(part(config, "linux.resources") or {})
     _check_mounts(config)
     _check_namespaces(config)
     _check_hooks(config.get("hooks") or {})
@@ -201,6 +215,24 @@ def _check_limits(config: "Config") -> None:
 def _check_group(config: "Config") -> None:
     if ".." in (part(config, "linux.cgroupsPath") or "").split("/"):
         raise InvalidConfig(f"linux.cgroupsPath: {_shown(config['linux']['cgroupsPath'])} leads out of the hierarchy")
+
+
+def check_resources(resources: "Config") -> None:
+    """Check what of linux.resources becomes the name of a file, or has to be complete. Errors: InvalidConfig."""
+    for key, limits in (resources.get("blockIO") or {}).items():
+        due = ("major", "minor", "weight" if key == "weightDevice" else "rate")
+        for number, limit in enumerate(limits if isinstance(limits, list) else []):
+            _check_complete(limit, due, f"linux.resources.blockIO.{key}[{number}]")
+    for number, limit in enumerate(resources.get("hugepageLimits") or []):
+        where = f"linux.resources.hugepageLimits[{number}]"
+        _check_complete(limit, ("pageSize", "limit"), where)
+        if not limit["pageSize"].isalnum():
+            raise InvalidConfig(f"{where}.pageSize: {_shown(limit['pageSize'])} is no size like 2MB")
+    for name in resources.get("unified") or {}:
+        controller, dot, rest = name.partition(".")
+        plain = name.replace(".", "").replace("_", "")
+        if not (controller and dot and rest) or controller == "cgroup" or not (plain.isascii() and plain.isalnum()):
+            raise InvalidConfig(f"linux.resources.unified: {_shown(name)} is no file of a controller like memory.high")
 
 
 def _check_devices(config: "Config") -> None:

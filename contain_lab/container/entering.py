@@ -50,7 +50,7 @@ class Entry(Plan):
         self.before, self.outside, self.warnings = [], [], []
         self.between = list(between_rows(kept["pid"], config, kinds, privileged))
         self.clone = (pid, "clone_into_namespaces", ((),))
-        self.beside = [(cgroups, "add_process", (controller, name, PID)) for controller, name in groups_of(kept)]
+        self.beside = [(cgroups, "add_process", (name, PID, (controller,))) for controller, name in groups_of(kept)]
         self.alone = list(alone_rows(kinds))
         self.inside = list(inside_rows(kept["pid"], self, detached, hook))
 
@@ -101,9 +101,10 @@ def execute_hook(path: str, args: tuple[str, ...], env: tuple[str, ...], given: 
 def groups_of(kept: "State") -> "Iterator[tuple[str, str]]":
     """The groups that were made for a container, as (controller, name): where its first process is now."""
     own = [path for _, path in cgroups.own_groups(kept["pid"])]
-    for controller, name in processes.made_groups(kept):
-        top = cgroups.group_path(controller, name)
-        yield controller, name + next((path[len(top):] for path in own if f"{path}/".startswith(f"{top}/")), "")
+    for name, controllers in processes.made_groups(kept):
+        tops = {cgroups.group_path(each, name): each for each in controllers}  # on v2 they are one
+        for top, controller in tops.items():
+            yield controller, name + next((path[len(top):] for path in own if f"{path}/".startswith(f"{top}/")), "")
 
 
 def foreign_kinds(first: int) -> "tuple[str, ...]":

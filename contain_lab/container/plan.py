@@ -7,7 +7,7 @@ namespace comes first of all, with its maps, because it owns the others.
 
 import os
 
-from contain_lab import capabilities, cgroups, files, rootfs, seccomp, spec
+from contain_lab import capabilities, files, rootfs, seccomp, spec
 from contain_lab.container import console, filesystem, layers, process, state
 from contain_lab.errors import InvalidConfig
 from contain_lab.namespaces import cgroup, enter, ipc, mount, net, pid, sysctl, time, user, uts
@@ -136,30 +136,12 @@ def mapped_rows(config: "Config", kinds: dict[str, str]) -> "Iterator[Row]":
         yield from limit_rows(config, outside=True)
 
 
-def group_rows(config: "Config", folder: str, bound: bool = False) -> "Iterator[Row]":
-    """The groups that the resources ask for, made and joined.
+def group_rows(config: "Config", folder: str, bound: bool) -> "Iterator[Row]":
+    """The groups that the resources ask for; bound: as in `resources`."""
+    if spec.part(config, "linux.resources"):
+        from contain_lab.container import resources  # the controllers are many small files
 
-    bound: without the rules about devices, for in a user namespace none can be made that would have to be denied.
-    """
-    name = (spec.part(config, "linux.cgroupsPath") or f"cl-{folder.rpartition('/')[2].removeprefix('cl-')}").strip("/")
-    asked = [] if bound else spec.part(config, "linux.resources.devices") or []
-    rules = tuple(map(_device_rule, asked))
-    limit = spec.part(config, "linux.resources.pids.limit")
-    for controller, wanted in (("devices", rules), ("pids", limit is not None)):
-        if wanted:
-            yield cgroups, "create_group", (controller, name), (cgroups, "remove_group", (controller, name))
-    if rules:
-        yield cgroups, "allow_devices", (name, rules + cgroups.HARMLESS)
-    if limit is not None:
-        yield cgroups, "set_pids_limit", (name, limit)
-    for controller, wanted in (("devices", rules), ("pids", limit is not None)):
-        if wanted:
-            yield cgroups, "add_process", (controller, name, PID)
-
-
-def _device_rule(rule: "Config") -> tuple[bool, str]:
-    numbers = [("*" if rule.get(key) is None or rule[key] < 0 else str(rule[key])) for key in ("major", "minor")]
-    return bool(rule.get("allow")), f"{rule.get('type') or 'a'} {':'.join(numbers)} {rule.get('access') or 'rwm'}"
+        yield from resources.group_rows(config, folder, bound)
 
 
 # ---- the child's

@@ -33,16 +33,16 @@ def send(kept: "State", number: int, stopped: bool = False) -> None:
             continue  # it has ended meanwhile
 
 
-def made_groups(kept: "State") -> list[list[str]]:
-    """The groups that were made for a container, [controller, name] each."""
-    return [args for _, step, args in kept["undo"] if step == "remove_group"]
+def made_groups(kept: "State") -> "list[tuple[str, list[str]]]":
+    """The groups that were made for a container, [name, [controller, ...]] each."""
+    return [(args[0], args[1]) for _, step, args in kept["undo"] if step == "remove_group"]
 
 
 def in_groups(kept: "State") -> list[int]:
     """The processes in a container's groups, and in the groups below them."""
     found: set[int] = set()
-    for controller, name in made_groups(kept)[:1]:
-        for folder, _, _ in os.walk(cgroups.group_path(controller, name)):
+    for name, controllers in made_groups(kept)[:1]:
+        for folder, _, _ in os.walk(cgroups.group_path(controllers[0], name)):
             found.update(map(int, files.get(f"{folder}/cgroup.procs").split()))
     return sorted(found - {0})  # v1 shows 0 for who is in a PID namespace that is not ours
 

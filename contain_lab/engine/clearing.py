@@ -31,7 +31,7 @@ def sweep_groups() -> list[str]:
     lost = [(controller, name) for controller, name in cgroups.abandoned("cl-", GROUP_SECONDS)
             if name.removeprefix("cl-") not in kept and name not in kept]
     for controller, name in lost:
-        cgroups.remove_group(controller, name)
+        cgroups.remove_group(name, (controller,))
     return sorted({name for _, name in lost})
 
 

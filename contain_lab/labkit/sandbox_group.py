@@ -9,6 +9,7 @@ import fcntl
 import os
 
 from contain_lab import cgroups
+from contain_lab.cgroups import pids
 
 PREFIX = "cl-judge-"
 PROCESSES = 64
@@ -26,9 +27,9 @@ class Group:
             return -1
         while self.handle < 0:
             self.name = f"{PREFIX}{os.urandom(6).hex()}"
-            cgroups.create_group("pids", self.name)
+            cgroups.create_group(self.name, ("pids",))
             self.handle = _lock(cgroups.group_path("pids", self.name))
-        cgroups.set_pids_limit(self.name, PROCESSES)
+        pids.set_pids_limit(self.name, PROCESSES)
         tasks = f"{cgroups.group_path('pids', self.name)}/tasks"  # v1 has it
         place = tasks if os.path.exists(tasks) else cgroups.group_path("pids", f"{self.name}/cgroup.procs")
         return os.open(place, os.O_WRONLY | os.O_CLOEXEC)
@@ -36,7 +37,7 @@ class Group:
     def remove(self) -> None:
         """Remove it, once nothing is in it any more."""
         if self.name:  # it may not be made yet: remove_group takes that
-            cgroups.remove_group("pids", self.name)
+            cgroups.remove_group(self.name, ("pids",))
             self.name = ""
         if self.handle >= 0:
             os.close(self.handle)

@@ -11,6 +11,7 @@ from apart import apart, mounts, refusal
 from bundles import until
 
 from contain_lab import cgroups, rootfs, syscalls
+from contain_lab.cgroups import pids
 from contain_lab.container import state
 from contain_lab.errors import ContainLabError
 from contain_lab.namespaces import mount
@@ -189,24 +190,24 @@ def test_what_is_there_already_stays(root):
 @pytest.fixture
 def group():
     name = f"cl-test-{os.getpid()}/inner"
-    cgroups.create_group("pids", name)
+    cgroups.create_group(name, ("pids",))
     yield name
     until(lambda: not cgroups._in_use(cgroups.group_path("pids", name)))  # who was killed takes a moment to go
-    cgroups.remove_group("pids", name)
+    cgroups.remove_group(name, ("pids",))
     assert not os.path.exists(cgroups.group_path("pids", name.split("/")[0]))
 
 
 def test_a_process_is_moved_into_a_group(group):
-    with apart(lambda: cgroups.add_process("pids", group, os.getpid())) as child:
+    with apart(lambda: cgroups.add_process(group, os.getpid(), ("pids",))) as child:
         assert f"/{group}\n" in Path(f"/proc/{child}/cgroup").read_text()
         assert any(path.endswith(f"/{group}") for _, path in cgroups.own_groups(child))
 
 
 def test_a_limit_of_processes_is_crossed(group):
-    cgroups.set_pids_limit(group, 2)
+    pids.set_pids_limit(group, 2)
 
     def fork(times: int) -> None:
-        cgroups.add_process("pids", group, os.getpid())
+        cgroups.add_process(group, os.getpid(), ("pids",))
         parent = os.getpid()
         for _ in range(times):
             if os.fork() == 0:
@@ -221,9 +222,9 @@ def test_a_limit_of_processes_is_crossed(group):
 
 
 def test_a_group_in_use_is_not_removed(group):
-    with apart(lambda: cgroups.add_process("pids", group, os.getpid())):
+    with apart(lambda: cgroups.add_process(group, os.getpid(), ("pids",))):
         with pytest.raises(OSError, match="busy"):
-            cgroups.remove_group("pids", group)
+            cgroups.remove_group(group, ("pids",))
 
 
 # ---- the state directory

@@ -357,7 +357,7 @@ def test_no_mount_is_let_out_on_a_machine_whose_mounts_are_shared(run, cli, opti
 
 def test_clean_takes_an_empty_group_that_nobody_knows_once_it_is_old(cli):
     name = f"cl-{os.urandom(6).hex()}"
-    cgroups.create_group("devices", name)
+    cgroups.create_group(name, ("devices",))
     path = cgroups.group_path("devices", name)
     try:
         assert name not in subprocess.run([cli, "clean"], capture_output=True, text=True, check=True).stdout
@@ -366,4 +366,4 @@ def test_clean_takes_an_empty_group_that_nobody_knows_once_it_is_old(cli):
         assert f"removed group {name}\n" in subprocess.run([cli, "clean"], capture_output=True, text=True).stdout
         assert not os.path.exists(path)
     finally:
-        cgroups.remove_group("devices", name)
+        cgroups.remove_group(name, ("devices",))

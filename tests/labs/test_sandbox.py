@@ -334,8 +334,8 @@ def test_a_group_that_another_judge_swept_before_it_was_locked_is_made_again(mon
     made: list[str] = []
     create = cgroups.create_group
 
-    def create_and_lose_the_first(controller: str, name: str) -> None:
-        create(controller, name)
+    def create_and_lose_the_first(name: str, controllers: tuple[str, ...]) -> None:
+        create(name, controllers)
         made.append(name)
         if len(made) == 1:
             sandbox_group.sweep()

@@ -9,7 +9,7 @@ from contain_lab.container import entering, hooks
 from contain_lab.errors import ContainLabError
 
 ALL = ("uts", "ipc", "pid", "mount", "network", "user", "cgroup", "time")
-KEPT: dict[str, Any] = {"pid": 7, "undo": [["contain_lab.cgroups", "remove_group", ["pids", "a/b"]]]}
+KEPT: dict[str, Any] = {"pid": 7, "undo": [["contain_lab.cgroups", "remove_group", ["a/b", ["pids"]]]]}
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +57,7 @@ def test_a_kind_that_is_shared_is_not_joined():
 
 def test_it_is_put_where_the_first_process_is_in_a_group_that_was_made():
     entry = entering.Entry(KEPT, config(), ALL)
-    assert entry.beside == [(cgroups, "add_process", ("pids", "a/b/deeper", steps.PID))]
+    assert entry.beside == [(cgroups, "add_process", ("a/b/deeper", steps.PID, ("pids",)))]
 
 
 def test_detached_it_outlives_its_parent_and_else_it_does_not():

@@ -79,9 +79,23 @@ ADDED = [
     ("linux.maskedPaths", None, ["-rootfs.mask_path"]),
     ("linux.readonlyPaths", [], ["-rootfs.make_path_readonly"]),
     ("linux.resources", {"pids": {"limit": 3}},
-     ["cgroups.create_group", "cgroups.set_pids_limit", "cgroups.add_process"]),
+     ["cgroups.create_group", "pids.set_pids_limit", "cgroups.add_process"]),
     ("linux.resources", {"devices": [{"allow": False}]},
-     ["cgroups.create_group", "cgroups.allow_devices", "cgroups.add_process"]),
+     ["cgroups.create_group", "devices.allow_devices", "cgroups.add_process"]),
+    ("linux.resources", {"memory": {"limit": 9 << 20, "swap": 9 << 20, "reservation": 1, "swappiness": 0,
+                                    "disableOOMKiller": True}},
+     ["cgroups.create_group", "memory.set_memory_limit", "memory.set_swap_limit", "memory.set_memory_protection",
+      "memory.set_swappiness", "memory.disable_oom_killer", "cgroups.add_process"]),
+    ("linux.resources", {"cpu": {"shares": 2, "quota": 5000, "burst": 1, "idle": 1, "cpus": "0"}},
+     ["cgroups.create_group", "cpu.set_cpu_weight", "cpu.set_cpu_quota", "cpu.set_cpu_burst", "cpu.set_cpu_idle",
+      "cpuset.set_cpuset", "cgroups.add_process"]),
+    ("linux.resources", {"blockIO": {"weight": 10, "throttleReadBpsDevice": [{"major": 8, "minor": 0, "rate": 1}]}},
+     ["cgroups.create_group", "io.set_io_weight", "io.set_io_limit", "cgroups.add_process"]),
+    ("linux.resources", {"hugepageLimits": [{"pageSize": "2MB", "limit": 0}], "unified": {"memory.high": "1M"},
+                         "rdma": {"mlx5_1": {"hcaHandles": 3}}},
+     ["cgroups.create_group", "hugetlb.set_hugepage_limit", "rdma.set_rdma_limit", "unified.set_unified",
+      "cgroups.add_process"]),
+    ("linux.resources", {"memory": {"limit": 0}, "cpu": {"shares": 0, "cpus": ""}, "blockIO": {}, "unified": {}}, []),
     ("mounts", [{"destination": "/x", "source": "/y", "options": ["bind"]}],
      ["rootfs.bind_path", "-rootfs.mount_proc", "-rootfs.mount_sysfs", "-rootfs.mount_tmpfs",
       "-rootfs.mount_filesystem"]),
@@ -115,10 +129,12 @@ def full(config: Config) -> Config:
     return config
 
 
+EVERYTHING = {part: limits for path, value, _ in ADDED if path == "linux.resources" for part, limits in value.items()
+              if limits}
 ORDER = [  # the first comes before the second, and why
     ("state.reserve_state", "cgroups.create_group", "a name is taken before anything is made in it"),
-    ("cgroups.create_group", "cgroups.set_pids_limit", "the file is in the group"),
-    ("cgroups.set_pids_limit", "cgroups.add_process", "nobody is in there without a limit"),
+    ("cgroups.create_group", "pids.set_pids_limit", "the file is in the group"),
+    ("pids.set_pids_limit", "cgroups.add_process", "nobody is in there without a limit"),
     ("cgroups.add_process", "cgroup.unshare_cgroup", "the groups joined become the root of what is seen"),
     ("cgroups.add_process", "rootfs.mount_cgroups", "the groups shown are those joined"),
     ("uts.unshare_uts", "uts.set_hostname", "else it is the host's name"),
@@ -153,6 +169,17 @@ def test_a_run_with_hooks_at_its_start_waits_for_them_and_dies_with_its_parent(c
     plan = plan_of(full(config), waits=False)
     assert plan.waits
     assert [name for _, name, *_ in plan.inside[-2:]] == ["die_with_parent", "execute"]
+
+
+def test_a_group_is_made_and_joined_once_for_all_controllers_that_are_asked_for(config):
+    config["linux"].update(cgroupsPath="/a/b", resources={
+        "pids": {"limit": 3}, "memory": {"limit": 9, "swap": -1}, "cpu": {"quota": 5, "mems": "0"}})
+    rows = [(name, args) for _, name, args, *_ in plan_of(config).beside]
+    four = ("memory", "cpu", "cpuset", "pids")
+    assert rows == [("create_group", ("a/b", four)), ("set_memory_limit", ("a/b", 9)),
+                    ("set_swap_limit", ("a/b", 9, -1)), ("set_cpu_quota", ("a/b", 5, 100000)),
+                    ("set_cpuset", ("a/b", "", "0")), ("set_pids_limit", ("a/b", 3)),
+                    ("add_process", ("a/b", steps.PID, four))]
 
 
 @pytest.mark.parametrize(("first", "second", "why"), ORDER)
@@ -214,7 +241,7 @@ def all_steps() -> dict[str, Any]:
     config["domainname"] = "d"
     config["process"]["user"]["umask"] = 0
     config["mounts"] += [{"destination": "/x", "source": "/y", "type": "bind", "options": ["rslave"]}]
-    config["linux"]["resources"]["devices"] = [{"allow": False}]
+    config["linux"]["resources"] = EVERYTHING
     plans = [plan_of(config), plan_of(config, overlay=("/image", "/layer"))]
     rows = [row for plan in plans for row in plan.rows()]
     rows += [row[3] for row in rows if len(row) > 3]

@@ -51,7 +51,13 @@ def make_config() -> Config:
         timeOffsets={"boottime": {"secs": 100, "nanosecs": 0}},
         cgroupsPath="/a/b", sysctl={"net.ipv4.ip_forward": "1"}, rootfsPropagation="rprivate",
         devices=[{"path": "/dev/fuse", "type": "c", "major": 10, "minor": 229, "fileMode": 0o666, "uid": 0, "gid": 0}],
-        resources={"pids": {"limit": 5}, "devices": [{"allow": False, "access": "rwm"}]})
+        resources={"pids": {"limit": 5}, "devices": [{"allow": False, "access": "rwm"}],
+                   "memory": {"limit": 9, "swap": 9, "reservation": 1, "swappiness": 1, "disableOOMKiller": True},
+                   "cpu": {"shares": 9, "quota": 9, "period": 9, "burst": 9, "idle": 0, "cpus": "0", "mems": "0"},
+                   "blockIO": {"weight": 9, "weightDevice": [{"major": 8, "minor": 0, "weight": 9}],
+                               "throttleReadBpsDevice": [{"major": 8, "minor": 0, "rate": 9}]},
+                   "hugepageLimits": [{"pageSize": "2MB", "limit": 0}], "rdma": {"mlx5_1": {"hcaHandles": 3}},
+                   "unified": {"memory.high": "1M"}})
     return made
 
 
@@ -109,6 +115,18 @@ def test_the_default_and_the_full_config_are_valid(config):
     ("linux.cgroupsPath", "/a/../../b", "linux.cgroupsPath: '/a/../../b' leads out of the hierarchy"),
     ("linux.devices.0.path", None, "linux.devices[0].path: missing"),
     ("linux.devices.0.type", "x", "linux.devices[0].type: 'x' is none of c, u, b and p"),
+    ("linux.resources.memory.limit", "1g", "linux.resources.memory.limit: '1g' where a whole number is due"),
+    ("linux.resources.cpu.cpus", 0, "linux.resources.cpu.cpus: 0 where text is due"),
+    ("linux.resources.blockIO.throttleReadBpsDevice.0.rate", None,
+     "linux.resources.blockIO.throttleReadBpsDevice[0].rate: missing"),
+    ("linux.resources.blockIO.weightDevice.0.weight", None,
+     "linux.resources.blockIO.weightDevice[0].weight: missing"),
+    ("linux.resources.hugepageLimits.0.pageSize", "../2MB",
+     "linux.resources.hugepageLimits[0].pageSize: '../2MB' is no size like 2MB"),
+    ("linux.resources.unified", {"../memory.max": "1"},
+     "linux.resources.unified: '../memory.max' is no file of a controller like memory.high"),
+    ("linux.resources.unified", {"cgroup.procs": "1"},
+     "linux.resources.unified: 'cgroup.procs' is no file of a controller like memory.high"),
     ("process.rlimits.0.type", None, "process.rlimits[0].type: missing"),
     ("process.rlimits.0.soft", None, "process.rlimits[0].soft: missing"),
     ("linux.seccomp.syscalls.0.args.0.value", "2",
