@@ -7,6 +7,24 @@ import sys
 from contain_lab import cli, engine, files, trace
 from contain_lab.errors import ContainLabError, UsageError
 
+LIMITS = (
+    ("--memory", "SIZE", "memory: 64m; who wants more is killed"),
+    ("--memory-swap", "SIZE", "memory and swap together; -1: as much swap as there is"),
+    ("--memory-reservation", "SIZE", "memory that is not taken from it as long as others have some"),
+    ("--cpus", "NUMBER", "processors' time: 0.5 is half of one's"),
+    ("--cpu-shares", "NUMBER", "its weight where others want the processors, too: 1024 is the usual"),
+    ("--cpuset-cpus", "LIST", "the processors that it runs on: 0-2,4"),
+    ("--cpuset-mems", "LIST", "the memory nodes that it has memory of"),
+    ("--pids-limit", "NUMBER", "processes and threads; -1: no limit"),
+    ("--blkio-weight", "NUMBER", "its weight at block devices: 10 to 1000"),
+)
+RATES = (
+    ("--device-read-bps", "bytes that it reads from a disk in a second: /dev/vda:1m"),
+    ("--device-write-bps", "bytes that it writes"),
+    ("--device-read-iops", "how often it reads"),
+    ("--device-write-iops", "how often it writes"),
+)
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
@@ -22,6 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     configure_process(parser)
     configure_machine(parser.add_argument_group("what it sees of this machine"))
     configure_power(parser.add_argument_group("what it may do"))
+    configure_limits(parser.add_argument_group("how much it may use"))
     configure_steps(parser.add_argument_group("its steps"))
     parser.add_argument("image", metavar="IMAGE")
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="COMMAND", help="default: the image's")
@@ -63,6 +82,14 @@ def configure_power(parser: "argparse._ActionsContainer") -> None:
                         help="a kernel parameter of its namespaces: kernel.msgmax=9000")
 
 
+def configure_limits(parser: "argparse._ActionsContainer") -> None:
+    """Options of cgroups."""
+    for option, value, says in LIMITS:
+        parser.add_argument(option, default="", metavar=value, help=says)
+    for option, says in RATES:
+        parser.add_argument(option, action="append", default=[], metavar="DEVICE:RATE", help=says)
+
+
 def configure_steps(parser: "argparse._ActionsContainer") -> None:
     """Options of those who look at the steps of a start."""
     parser.add_argument("--explain", action="store_true", help="print the steps that would run, and do nothing")
@@ -98,7 +125,10 @@ def main(options: argparse.Namespace) -> int:
         if options.detach:
             print(engine.run_detached(plan, options.name, options.rm))
             return 0
-        return engine.run(plan, interactive, options.name, options.rm)
+        code = engine.run(plan, interactive, options.name, options.rm)
+        for warning in plan.warnings:
+            report(ContainLabError(warning))
+        return code
     except (ContainLabError, OSError) as error:
         return report(error)
 

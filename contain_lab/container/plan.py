@@ -43,6 +43,7 @@ class Plan:
     mapped: "list[Row]" = []
     hooked: "list[Row]" = []
     outlives, init, bundle = False, False, ""
+    oom_kills = 0  # how many of its processes the kernel killed at its limit of memory, once it has ended
 
     def __init__(self, config: "Config", root: str, folder: str, overlay: "tuple[str, str] | None" = None,
                  waits: bool = True, netns: str = "", init: bool = False) -> None:

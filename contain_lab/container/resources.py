@@ -4,6 +4,8 @@ A group is made only in the hierarchies of the controllers that something is ask
 milliseconds. As other runtimes have it, 0 asks for nothing.
 """
 
+import os
+
 from contain_lab import cgroups, spec
 from contain_lab.cgroups import cpu, cpuset, devices, hugetlb, io, memory, pids, rdma, unified
 from contain_lab.steps import PID
@@ -99,3 +101,17 @@ def device_rule(rule: "Config") -> tuple[bool, str]:
     """A rule about devices as the controller has it: (allow, "c 1:3 rwm")."""
     numbers = [("*" if rule.get(key) is None or rule[key] < 0 else str(rule[key])) for key in ("major", "minor")]
     return bool(rule.get("allow")), f"{rule.get('type') or 'a'} {':'.join(numbers)} {rule.get('access') or 'rwm'}"
+
+
+# ---- what came of them
+
+def count_oom_kills(undo: "list[Row]") -> int:
+    """How many processes the kernel has killed in a container's group. undo: the rows that undo what was made."""
+    return sum(memory.count_oom_kills(args[0]) for _, step, args in undo if step == "remove_group"
+               and "memory" in args[1] and os.path.isdir(cgroups.group_path("memory", args[0])))
+
+
+def describe_oom_kills(number: int, limit: int) -> str:
+    """That there were some, in words."""
+    who, size = "a process" if number == 1 else f"{number} processes", f", {limit / (1 << 20):.6g} MiB" if limit else ""
+    return f"out of memory: the kernel killed {who} of the container at its limit of memory{size}"

@@ -306,6 +306,7 @@ def run(plan: "Plan", serve: "Callable[[Loop, Child], int]", terminal: int = -1,
                 begin(root, kept)
                 plan.warnings += run_late(kept, "poststart", "running")
             code = os.waitstatus_to_exitcode(serve(loop, child))
+            count_oom_kills(plan, done)
         except BaseException:
             child.kill()
             raise
@@ -314,6 +315,20 @@ def run(plan: "Plan", serve: "Callable[[Loop, Child], int]", terminal: int = -1,
         return 128 - code if code < 0 else code
     finally:
         plan.warnings += clear_up(plan, done)
+
+
+def count_oom_kills(plan: "Plan", done: "list[Row]") -> None:
+    """Note in a plan how many processes the kernel has killed at the limit of memory, while there is its group."""
+    from contain_lab import spec
+
+    asked = spec.part(plan.config, "linux.resources.memory")
+    if not asked:
+        return
+    from contain_lab.container import resources
+
+    plan.oom_kills = resources.count_oom_kills(done)
+    if plan.oom_kills:
+        plan.warnings.append(resources.describe_oom_kills(plan.oom_kills, asked.get("limit") or 0))
 
 
 def sweep(root: str, only: str = "", tries: int = 100) -> tuple[list[str], list[str]]:

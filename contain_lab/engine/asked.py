@@ -30,6 +30,19 @@ class Asked:
     privileged = False
     network = "none"
     netns = ""  # a new file, by which its network namespace is named
+    memory = ""  # bytes, with a unit: "64m"
+    memory_swap = ""  # memory and swap together; "-1": no limit
+    memory_reservation = ""
+    cpus = ""  # "0.5"
+    cpu_shares = ""
+    cpuset_cpus = ""  # "0-2,4"
+    cpuset_mems = ""
+    pids_limit = ""
+    blkio_weight = ""
+    device_read_bps: "Sequence[str]" = ()  # "DEVICE:RATE", a second; so are the next three
+    device_write_bps: "Sequence[str]" = ()
+    device_read_iops: "Sequence[str]" = ()
+    device_write_iops: "Sequence[str]" = ()
     sysctl: "Sequence[str]" = ()  # "NAME=VALUE", kernel parameters of its namespaces
     seccomp = ""  # a profile's path, "unconfined", or "" for our own
     rootless = False  # for an ordinary user, its root in a user namespace; $CONTAIN_LAB_ROOTLESS asks for it, too

@@ -6,7 +6,7 @@ import stat
 from contain_lab import capabilities, cgroups, files, image, seccomp, spec
 from contain_lab.container.plan import DEFAULT_PATH, Plan
 from contain_lab.engine import asked as asking
-from contain_lab.engine import users
+from contain_lab.engine import limits, users
 from contain_lab.engine.asked import Asked
 from contain_lab.engine.rootless import check_privileges, make_rootless
 from contain_lab.errors import NotFound
@@ -81,6 +81,7 @@ def configure(found: image.Image, command: list[str], asked: Asked, root: str, h
     config["linux"]["sysctl"] = dict(map(asking.parameter, asked.sysctl))
     if controlled:
         config["linux"]["resources"]["devices"] = [{"allow": False, "access": "rwm"}]
+    config["linux"]["resources"].update(limits.resources(asked))
     set_network(config, asked)
     set_mounts(config, image_volumes(settings, asked))
     set_mounts(config, asking.volumes(asked))

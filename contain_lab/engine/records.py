@@ -106,14 +106,17 @@ def begin(record: "Record", pid: int) -> None:
         write(record)
 
 
-def end(record: "Record", code: int) -> None:
-    """Keep what came of a container; or nothing of it, where it was to be removed, or has not begun."""
+def end(record: "Record", code: int, for_memory: bool = False) -> None:
+    """Keep what came of a container; or nothing of it, where it was to be removed, or has not begun.
+
+    for_memory: whether the kernel killed a process of it at its limit of memory.
+    """
     if not is_there(record):
         return
     if record["remove"] or "pid" not in record:
         discard(record)
         return
-    record.update(exitCode=code, ended=time.time())
+    record.update(exitCode=code, ended=time.time(), oomKilled=for_memory)
     write(record)
 
 

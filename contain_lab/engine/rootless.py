@@ -1,7 +1,7 @@
 """Containers of an ordinary user: a user namespace in which that user is root, and nothing that needs more.
 
 man: user_namespaces(7), subuid(5). With ids granted in /etc/subuid and /etc/subgid the container has as many; without,
-it has one. Limits are left out: an ordinary user has no cgroups, unless somebody has handed some on.
+it has one. It has no limits: an ordinary user has no cgroups, unless somebody has handed some on.
 """
 
 import os

@@ -37,7 +37,7 @@ def run(plan: Plan, interactive: bool = False, name: str = "", remove: bool = Tr
     try:
         code = attend(plan, interactive, record, begun)
     finally:
-        records.end(record, code)
+        records.end(record, code, plan.oom_kills > 0)
         files.let_go(lock)
     return code
 
@@ -148,6 +148,8 @@ def _apart(plan: Plan, start: "Callable[[], int]", report: "Callable[[Exception]
         if os.geteuid() == 0:  # an ordinary user's steps reach no further than that user
             namespaces.stand_apart()
         code = start()
+        for warning in plan.warnings:
+            report(ContainLabError(warning))
     except KeyboardInterrupt:
         code = 130
     except Exception as error:  # noqa: BLE001  a student's step may let anything through

@@ -43,6 +43,7 @@ def document(record: "Record", config: "Config", place: str) -> "dict[str, Any]"
         "State": {
             "Status": status, "Running": running, "Pid": record["pid"] if running else 0,
             "ExitCode": record.get("exitCode", records.KILLED) if status == "exited" else None,
+            "OOMKilled": record.get("oomKilled", False),
             "StartedAt": stamp(record.get("began")), "FinishedAt": stamp(record.get("ended")),
         },
         "Mounts": [{"Type": "bind", "Source": entry["source"], "Destination": entry["destination"],
