@@ -5,8 +5,8 @@ import json
 from pathlib import Path
 
 from contain_lab.errors import NotFound
-from contain_lab.labkit import reviewing
-from contain_lab.labkit.reviewing import Finding
+from contain_lab.labkit.judge import reviewing
+from contain_lab.labkit.judge.reviewing import Finding
 from contain_lab.labkit.standing import FOLDER
 from contain_lab.labkit.workspace import Workspace
 

@@ -6,7 +6,8 @@ from contain_lab import engine
 from contain_lab.bench import playground
 from contain_lab.errors import ContainLabError
 from contain_lab.grading import desk
-from contain_lab.labkit import ordinary, sandbox_group
+from contain_lab.labkit import ordinary
+from contain_lab.labkit.sandbox import group as sandbox_group
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -24,7 +24,7 @@ from contain_lab.labkit.table import Check, Lab
 
 
 class Verdict(Protocol):
-    """What grading needs of the judge's verdict (contain_lab.labkit.verdict)."""
+    """What grading needs of the judge's verdict (contain_lab.labkit.judge.verdict)."""
 
     @property
     def passed(self) -> bool:

@@ -15,11 +15,12 @@ import ast
 import sys
 from typing import Any
 
-from contain_lab.labkit import bar, judge
+from contain_lab.labkit import judge
+from contain_lab.labkit.judge.verdict import Verdict
+from contain_lab.labkit.pictures import bar
 from contain_lab.labkit.sentence import Refused
 from contain_lab.labkit.standing import is_stub
 from contain_lab.labkit.table import LABS, Lab, Step
-from contain_lab.labkit.verdict import Verdict
 from contain_lab.labkit.workspace import Workspace
 from contain_lab.steps import shown
 

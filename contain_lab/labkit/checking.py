@@ -8,9 +8,10 @@ from __future__ import annotations
 import sys
 
 from contain_lab.errors import ContainLabError
-from contain_lab.labkit import bar, judge
+from contain_lab.labkit import judge
+from contain_lab.labkit.judge.verdict import Verdict
+from contain_lab.labkit.pictures import bar
 from contain_lab.labkit.sentence import Refused
-from contain_lab.labkit.verdict import Verdict
 from contain_lab.labkit.workspace import Workspace
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from contain_lab.errors import NotFound
+from contain_lab.labkit.judge.verdict import messages
 from contain_lab.labkit.sentence import Refused, Sentence
 from contain_lab.labkit.table import find_check
-from contain_lab.labkit.verdict import messages
 
 NAMES = ("a question", "the concept", "where to look", "almost code")
 _given: dict[str, int] = {}  # how many hints of a check were given in this kernel

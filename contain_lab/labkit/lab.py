@@ -14,9 +14,11 @@ from pathlib import Path
 
 from contain_lab import engine, features
 from contain_lab.errors import NotFound
-from contain_lab.labkit import judge, leftovers, runtime_picture, standing, standing_picture, table
-from contain_lab.labkit.bar import Bar
+from contain_lab.labkit import judge, leftovers, standing, table
 from contain_lab.labkit.pictures import Picture
+from contain_lab.labkit.pictures import runtime as runtime_picture
+from contain_lab.labkit.pictures import standing as standing_picture
+from contain_lab.labkit.pictures.bar import Bar
 from contain_lab.labkit.sentence import Refused
 
 

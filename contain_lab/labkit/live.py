@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 
-from contain_lab.labkit import processes
+from contain_lab.labkit.looking import processes
 from contain_lab.labkit.sentence import Refused
 
 SECONDS = 5.0

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from contain_lab import files
-from contain_lab.labkit.generator_build import BEGIN, END, free_names
+from contain_lab.labkit.generator.build import BEGIN, END, free_names
 from contain_lab.labkit.sentence import Refused
 from contain_lab.labkit.standing import FOLDER
 from contain_lab.labkit.table import find_check, find_step

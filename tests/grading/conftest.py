@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from contain_lab.labkit.generator_build import read_answer
-from contain_lab.labkit.generator_notebook import make_cell, make_notebook, step_of, text_of
-from contain_lab.labkit.generator_source import SourceCell
+from contain_lab.labkit.generator.build import read_answer
+from contain_lab.labkit.generator.notebook import make_cell, make_notebook, step_of, text_of
+from contain_lab.labkit.generator.source import SourceCell
 from contain_lab.labkit.table import Lab, find_lab
 
 Notebook = dict[str, Any]

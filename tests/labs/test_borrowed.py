@@ -8,7 +8,7 @@ import pytest
 from contain_lab import rootfs
 from contain_lab.labkit import judge
 from contain_lab.labkit.table import LABS, find_step
-from contain_lab.labkit.verdict import Verdict
+from contain_lab.labkit.judge.verdict import Verdict
 from contain_lab.namespaces import uts
 
 ALL = [step.name for lab in LABS for step in lab.steps]

@@ -9,7 +9,7 @@ import pytest
 
 from contain_lab import cli
 from contain_lab.labkit import judge
-from contain_lab.labkit.verdict import Verdict
+from contain_lab.labkit.judge.verdict import Verdict
 
 HEAD = "import socket\n\nfrom contain_lab import syscalls\nfrom contain_lab.syscalls import *\n\n\n"
 SET = "def set_hostname(name):\n    socket.sethostname(name)\n"

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from contain_lab.labkit import checking, hints, judge
-from contain_lab.labkit.generator_build import Answer, read_answer
-from contain_lab.labkit.generator_source import read_source
+from contain_lab.labkit.generator.build import Answer, read_answer
+from contain_lab.labkit.generator.source import read_source
 from contain_lab.labkit.sentence import Refused
 from contain_lab.labkit.table import LABS, find_check, find_lab, find_step
-from contain_lab.labkit.verdict import PARTS, messages
+from contain_lab.labkit.judge.verdict import PARTS, messages
 from contain_lab.labkit.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -10,11 +10,12 @@ import pytest
 
 from contain_lab.cli import labs as labs_command
 from contain_lab.errors import ContainLabError, NotFound
-from contain_lab.labkit import generator, generator_outputs, table
-from contain_lab.labkit.generator_build import free_names, read_answer
-from contain_lab.labkit.generator_rules import LEAK
-from contain_lab.labkit.generator_source import SourceCell, read_source
-from contain_lab.labkit.sanitize import sanitize
+from contain_lab.labkit import generator, table
+from contain_lab.labkit.generator import outputs as generator_outputs
+from contain_lab.labkit.generator.build import free_names, read_answer
+from contain_lab.labkit.generator.rules import LEAK
+from contain_lab.labkit.generator.source import SourceCell, read_source
+from contain_lab.labkit.nbval.sanitize import sanitize
 from contain_lab.labkit.table import LABS, Check, Lab, Step
 
 MODULE = '''
@@ -279,7 +280,7 @@ def test_a_solution_that_fails_is_not_kept(lab: Lab, tmp_path: Path, old: str, n
 
 
 def test_outputs_are_kept_only_when_they_say_the_same() -> None:
-    from contain_lab.labkit.generator_notebook import nbformat
+    from contain_lab.labkit.generator.notebook import nbformat
 
     def notebook(text: str, source: str = "x") -> object:
         cell = nbformat.v4.new_code_cell(source, id="one", execution_count=1)

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from contain_lab.labkit import generator, words
-from contain_lab.labkit.generator_source import read_source
+from contain_lab.labkit import generator
+from contain_lab.labkit.questions import words
+from contain_lab.labkit.generator.source import read_source
 from contain_lab.labkit.table import LABS, Lab
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from contain_lab.labkit import host, lab, leftovers, live, measuring, processes, wild
+from contain_lab.labkit import host, lab, leftovers, live, measuring, wild
+from contain_lab.labkit.looking import processes
 from contain_lab.labkit.sentence import Refused
 
 pytestmark = pytest.mark.needs("root", "image busybox", "pid namespace")

@@ -16,8 +16,8 @@ pytestmark = pytest.mark.needs("root", "image busybox")
 BEGIN = """
 import json, os, sys, time
 sys.path.insert(0, sys.argv[1])
-from contain_lab.labkit import inside, sandbox_ids
-from contain_lab.labkit.judge_process import Judge
+from contain_lab.labkit.sandbox import ids as sandbox_ids, inside
+from contain_lab.labkit.judge.process import Judge
 from contain_lab.labkit.sandbox import Failed
 from contain_lab.syscalls import *
 sandbox_ids.stand_apart()

@@ -6,12 +6,12 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from contain_lab.labkit import id_map_picture, timeline_picture
-from contain_lab.labkit.id_map_picture import Range, id_maps
+from contain_lab.labkit.pictures import id_rulers as id_map_picture, start_timeline as timeline_picture
+from contain_lab.labkit.pictures.id_rulers import Range, id_maps
 from contain_lab.labkit.pictures import Picture
-from contain_lab.labkit.sanitize import sanitize
+from contain_lab.labkit.nbval.sanitize import sanitize
 from contain_lab.labkit.sentence import Refused
-from contain_lab.labkit.timeline_picture import timeline
+from contain_lab.labkit.pictures.start_timeline import timeline
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -7,7 +7,7 @@ import pytest
 
 from contain_lab.labkit import judge
 from contain_lab.labkit.table import find_check, find_step
-from contain_lab.labkit.verdict import PARTS, Verdict
+from contain_lab.labkit.judge.verdict import PARTS, Verdict
 
 pytestmark = pytest.mark.needs("root", "image busybox")
 
@@ -108,7 +108,7 @@ def test_the_mutants_of_a_check_get_different_sentences(check: str):
 
 
 def test_every_message_of_a_check_has_a_mutant():
-    from contain_lab.labkit.verdict import messages
+    from contain_lab.labkit.judge.verdict import messages
 
     told = {message for mutants in MUTANTS.values() for _, message in mutants.values()}
     assert {id for id in messages() if id.count(".") == 2} <= told

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from contain_lab.labkit import host, nbval_plugin
+from contain_lab.labkit import host
+from contain_lab.labkit.nbval import plugin as nbval_plugin
 
 Cell = tuple[str, str, str]  # id, source, stored stdout
 Ran = tuple[subprocess.CompletedProcess[str], dict[str, ET.Element]]
@@ -30,7 +31,7 @@ def run(tmp_path: Path) -> Callable[..., Ran]:
             {"nbformat": 4, "nbformat_minor": 5, "metadata": {"kernelspec": kernel}, "cells": made}))
         (tmp_path / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-p", "contain_lab.labkit.nbval_plugin", "--nbval", "-q",
+            [sys.executable, "-m", "pytest", "-p", "contain_lab.labkit.nbval.plugin", "--nbval", "-q",
              "--nbval-current-env", "--nbval-cell-timeout=20", "-p", "no:cacheprovider",
              "--junitxml=probe.xml", *options, "probe.ipynb"],
             cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
@@ -158,7 +159,7 @@ def test_another_nbval_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_nbval_notebooks_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "probe.ipynb").write_text("{}")
     (tmp_path / "test_one.py").write_text("import sys\ndef test_it(): assert 'nbval.plugin' in sys.modules\n")
-    done = subprocess.run([sys.executable, "-m", "pytest", "-p", "contain_lab.labkit.nbval_plugin", "-q",
+    done = subprocess.run([sys.executable, "-m", "pytest", "-p", "contain_lab.labkit.nbval.plugin", "-q",
                            "-W", "error", "-p", "no:cacheprovider", "."],
                           cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
     assert "1 passed" in done.stdout, done.stdout

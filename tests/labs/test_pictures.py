@@ -8,7 +8,8 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from contain_lab.labkit import bar, namespace_table, pictures, runtime_picture, standing_picture
+from contain_lab.labkit import pictures
+from contain_lab.labkit.pictures import bar, namespace_table, runtime as runtime_picture, standing as standing_picture
 from contain_lab.labkit.sentence import Refused
 from contain_lab.labkit.standing import Standing, read
 from contain_lab.labkit.table import LABS, find_lab

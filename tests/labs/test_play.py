@@ -7,10 +7,10 @@ import sys
 
 import pytest
 
-from contain_lab.labkit import namespace_play, start_play
-from contain_lab.labkit.namespace_play import look, play_namespaces
+from contain_lab.labkit.play import namespaces as namespace_play, start as start_play
+from contain_lab.labkit.play.namespaces import look, play_namespaces
 from contain_lab.labkit.sentence import Refused
-from contain_lab.labkit.start_play import play_start
+from contain_lab.labkit.play.start import play_start
 
 
 def seen(*ticked: str) -> dict[str, tuple[str, str]]:
@@ -56,7 +56,7 @@ def test_the_other_kinds_show_themselves_too():
 def test_an_ordinary_user_may_play_too():
     script = """import os
 from contain_lab import syscalls
-from contain_lab.labkit import play_process
+from contain_lab.labkit.play import process as play_process
 os.setgroups([]); os.setresgid(65534, 65534, 65534); os.setresuid(65534, 65534, 65534)
 syscalls.prctl(4, 1)    # PR_SET_DUMPABLE: as after an execve
 play_process.main(["uts"])"""

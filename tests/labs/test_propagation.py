@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from contain_lab import syscalls
-from contain_lab.labkit import mount_table
-from contain_lab.labkit.propagation import try_propagation
+from contain_lab.labkit.looking import mount_table
+from contain_lab.labkit.play.propagation import try_propagation
 from contain_lab.labkit.sentence import Refused
 
 HOST, BOX = "/srv/of-the-host", "/srv/of-the-container"

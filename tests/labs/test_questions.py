@@ -7,8 +7,10 @@ import re
 
 import pytest
 
-from contain_lab.labkit import lab, namespace_play, predictions, puzzles, recall_stories, recalls, words
-from contain_lab.labkit.question import Question
+from contain_lab.labkit import lab
+from contain_lab.labkit.play import namespaces as namespace_play
+from contain_lab.labkit.questions import predictions, puzzles, recalls, stories as recall_stories, words
+from contain_lab.labkit.questions.question import Question
 from contain_lab.labkit.sentence import Refused, Sentence
 
 LABS = words.numbers()

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from contain_lab import cgroups
-from contain_lab.labkit import host, judge, sandbox_group
-from contain_lab.labkit.verdict import PARTS, Verdict
+from contain_lab.labkit import host, judge
+from contain_lab.labkit.sandbox import group as sandbox_group
+from contain_lab.labkit.judge.verdict import PARTS, Verdict
 
 pytestmark = pytest.mark.needs("root")
 ROOT = Path(__file__).resolve().parents[2]
@@ -85,7 +86,7 @@ WORST = {
                         "    except OSError: pass", "uts.hostname.unchanged"),
     "floods_the_pipe": ("while True: os.write(4, b'x' * 4096)", "garbled"),
     "garbles_the_pipe": ("os.write(4, b'[[[[]\\n')", "garbled"),
-    "tampers_with_the_kit": ("from contain_lab.labkit import student\nstudent.flush = student.raised = print\n"
+    "tampers_with_the_kit": ("from contain_lab.labkit.sandbox import student\nstudent.flush = student.raised = print\n"
                              "student.call_step = None\nsys.modules.clear()", "uts.hostname.unchanged"),
     "replaces_streams": ("sys.stdout = None", "uts.hostname.unchanged"),
     "ignores_children": ("signal.signal(signal.SIGCHLD, signal.SIG_IGN)\nif os.fork() == 0: time.sleep(987)", "forked"),

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from contain_lab.labkit import mount_picture, process_picture, processes
-from contain_lab.labkit.mount_picture import mount_tree, parse
+from contain_lab.labkit.looking import processes
+from contain_lab.labkit.pictures import mount_tree as mount_picture, process_tree as process_picture
+from contain_lab.labkit.pictures.mount_tree import mount_tree, parse
 from contain_lab.labkit.pictures import Picture
-from contain_lab.labkit.process_picture import process_tree
+from contain_lab.labkit.pictures.process_tree import process_tree
 from contain_lab.labkit.sentence import Refused
 
 SVG = "{http://www.w3.org/2000/svg}"

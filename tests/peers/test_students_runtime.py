@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from contain_lab.labkit import host
-from contain_lab.labkit.generator_build import read_answer
-from contain_lab.labkit.generator_source import read_source
+from contain_lab.labkit.generator.build import read_answer
+from contain_lab.labkit.generator.source import read_source
 from contain_lab.labkit.ordinary import NUMBER
 from contain_lab.labkit.podman import podman_run
 from contain_lab.labkit.sentence import Refused

@@ -6,7 +6,7 @@ import pytest
 from browser import Student, wait_for
 from playwright.sync_api import BrowserContext
 
-from contain_lab.labkit import puzzles
+from contain_lab.labkit.questions import puzzles
 
 pytestmark = pytest.mark.needs("root", "chromium", "image busybox")
 HEADER = "%%build namespaces\nfrom contain_lab import syscalls\n\n\n"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from contain_lab.labkit.sandbox_ids import COUNT, FIRST, pick
+from contain_lab.labkit.sandbox.ids import COUNT, FIRST, pick
 
 
 @pytest.mark.parametrize(("id_map", "ids"), [

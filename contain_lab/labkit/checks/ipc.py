@@ -3,14 +3,14 @@
 import os
 
 from contain_lab import files, syscalls
-from contain_lab.labkit.looking import Failed
+from contain_lab.labkit.looking.process import Failed
 from contain_lab.syscalls import CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from contain_lab.labkit.judge_process import Judge
+    from contain_lab.labkit.judge.process import Judge
     from contain_lab.labkit.sandbox import Sandbox
 
 APART = CLONE_NEWIPC | CLONE_NEWNET

@@ -3,8 +3,8 @@
 import os
 
 from contain_lab import rootfs, syscalls
-from contain_lab.labkit import mount_table
 from contain_lab.labkit.checks.root import identity_inside
+from contain_lab.labkit.looking import mount_table
 from contain_lab.labkit.sandbox import Failed
 from contain_lab.syscalls import CLONE_NEWNS, MS_BIND, MS_PRIVATE, MS_REC, MS_SHARED, MS_SLAVE
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from contain_lab.labkit.judge_process import Judge
-    from contain_lab.labkit.mount_table import Mount
+    from contain_lab.labkit.judge.process import Judge
+    from contain_lab.labkit.looking.mount_table import Mount
     from contain_lab.labkit.sandbox import Sandbox
 
 INNER = "/etc/inner"  # a file system is mounted there, in every root

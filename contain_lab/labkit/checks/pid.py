@@ -4,18 +4,17 @@ import os
 import select
 
 from contain_lab import syscalls
-from contain_lab.labkit import student
-from contain_lab.labkit.looking import Failed
-from contain_lab.labkit.sandbox import children
+from contain_lab.labkit.looking.process import Failed
+from contain_lab.labkit.sandbox import children, student
 from contain_lab.syscalls import CLONE_NEWPID
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
-    from contain_lab.labkit.judge_process import Judge
+    from contain_lab.labkit.judge.process import Judge
     from contain_lab.labkit.sandbox import Sandbox
-    from contain_lab.labkit.student import Scene
+    from contain_lab.labkit.sandbox.student import Scene
 
 SIGKILL, SIGTERM = 9, 15
 PATIENCE = 2.0  # seconds that what is due may take on a busy machine: only wrong answers take as long

@@ -3,7 +3,7 @@
 import os
 
 from contain_lab import rootfs, syscalls
-from contain_lab.labkit import mount_table
+from contain_lab.labkit.looking import mount_table
 from contain_lab.labkit.sandbox import Failed
 from contain_lab.syscalls import CLONE_NEWNS, MS_BIND, MS_REC
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from contain_lab.labkit.judge_process import Judge
+    from contain_lab.labkit.judge.process import Judge
     from contain_lab.labkit.sandbox import Sandbox
 
 EXAMPLE = "/tmp/box/root"  # the table's example argument

@@ -1,14 +1,14 @@
 """UTS: a name of its own, and entering one from outside. man: uts_namespaces(7), setns(2), namespaces(7)."""
 
-from contain_lab.labkit.inside import HOST, NEIGHBOUR
 from contain_lab.labkit.sandbox import Failed
+from contain_lab.labkit.sandbox.inside import HOST, NEIGHBOUR
 from contain_lab.syscalls import CLONE_NEWIPC, CLONE_NEWUTS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from contain_lab.labkit.judge_process import Judge
+    from contain_lab.labkit.judge.process import Judge
     from contain_lab.labkit.sandbox import Sandbox
 
 # In what surroundings a step is called: the process is already in a UTS namespace of its own, or has a neighbour.

@@ -1,4 +1,4 @@
-// Order: a list of lines that are moved by dragging, or by the keyboard alone. See labkit/puzzles.py.
+// Order: a list of lines that are moved by dragging, or by the keyboard alone. See labkit/questions/puzzles.py.
 //
 // One item is fixed, the dashed line: what stands below it does not belong. Arrow keys go from
 // line to line; Alt and an arrow key moves a line; Space takes hold of it, then arrow keys move it, Space lets go, and

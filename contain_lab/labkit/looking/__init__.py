@@ -1,0 +1,1 @@
+"""What the kernel shows of a process, from outside: below /proc, and in its namespaces."""

@@ -1,0 +1,1 @@
+"""Playthings: tick, start and see; in the page, and as text."""

@@ -1,0 +1,1 @@
+"""What a lab asks: predictions, recall, puzzles; the words are data in content/."""
