@@ -40,13 +40,13 @@ def test_it_has_no_terminal_of_ours_and_no_input(run):
     assert (fields[4], stays[4]) == ("0", "0")
     assert os.readlink(f"/proc/{first}/fd/0") == "/dev/null"
     assert stays[3] != str(os.getsid(0))
-    run.do("rm", "-f", "web")
+    assert run.do("rm", "-f", "web").err == ""
 
 
 def test_a_shell_with_a_terminal_waits_for_whoever_comes(run):
     run("-d", "-t", "--name", "web", "busybox", "sh")
     assert "/dev/pts/0" in run.do("exec", "web", "readlink", "/proc/1/fd/0").out
-    run.do("rm", "-f", "web")
+    assert run.do("rm", "-f", "web").err == ""
 
 
 @pytest.mark.parametrize(("words", "code", "said"), [
