@@ -172,10 +172,12 @@ def test_an_order_is_told_its_first_wrong_line():
     right = puzzle.right[0]
     spare = next(letter for letter in puzzle.lines if letter not in right)
     assert puzzle.judge(right[0] + spare) == (
-        f"The first line is right. Line 2 cannot be {spare} yet: {puzzle.why[spare]}")
-    assert puzzle.judge(right[:3]) == "The first 3 lines are right. Something is missing after them."
+        f"The first line is right. Line {spare} does not belong: {puzzle.why[spare]}")
+    assert puzzle.judge(right[:3]) == (
+        f"The first 3 lines are right. Something is missing after them: {puzzle.why[right[3]]}")
     assert puzzle.judge(right[:2] + right[0]) == f"The first 2 lines are right. Line {right[0]} stands twice."
-    assert puzzle.judge(right[1] + right[0]).startswith(f"Line 1 cannot be {right[1]} yet: ")
+    assert puzzle.judge(right[2] + right[0]) == (
+        f"Line 1 cannot be {right[2]} yet. Another one comes first: {puzzle.why[right[0]]}")
     with pytest.raises(Refused, match="no line has the letter 'x'"):
         puzzle.judge("a x")
 

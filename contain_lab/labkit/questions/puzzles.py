@@ -17,7 +17,10 @@ from contain_lab.labkit.sentence import Refused, Sentence
 
 @dataclass(frozen=True, slots=True)
 class Puzzle:
-    """lines: letter -> line, as shown; right: orders that are accepted; why: letter -> what to think of."""
+    """lines: letter -> line, as shown; right: orders that are accepted.
+
+    why: letter -> what is lacking as long as this line is missing; of a line that does not belong: why it does not.
+    """
 
     ask: str
     lines: dict[str, str]
@@ -40,14 +43,17 @@ class Puzzle:
 
     def _say(self, given: str) -> str:
         """Where an order goes wrong first, against the accepted order that it follows longest."""
-        same = max(_common(given, right) for right in self.right)
-        wrong = given[same:same + 1]
+        right = max(self.right, key=lambda each: _common(given, each))
+        same = _common(given, right)
+        wrong, missing = given[same:same + 1], right[same:same + 1]
         count = ("", "The first line is right. ", f"The first {same} lines are right. ")[min(same, 2)]
         if not wrong:
-            return f"{count}Something is missing after them."
+            return f"{count}Something is missing after them: {self.why[missing]}"
         if given.count(wrong) > 1:
             return f"{count}Line {wrong} stands twice."
-        return f"{count}Line {same + 1} cannot be {wrong} yet: {self.why[wrong]}"
+        if wrong not in right:
+            return f"{count}Line {wrong} does not belong: {self.why[wrong]}"
+        return f"{count}Line {same + 1} cannot be {wrong} yet. Another one comes first: {self.why[missing]}"
 
 
 def _common(one: str, other: str) -> int:

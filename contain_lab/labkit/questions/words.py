@@ -1,8 +1,8 @@
 """What the labs ask, as data: content/NN.toml, edited and translated without touching code.
 
 [predict.ID]     ask, choices, right (a letter), because
-[order.ID]       ask, lines (in the right order), why (one a line), orders (others that are right, as numbers
-                 from 1), spare (line and why of those that do not belong)
+[order.ID]       ask, lines (in the right order), why (one a line: what is lacking without it), orders (others that
+                 are right, as numbers from 1), spare (line and why of those that do not belong)
 [[recall]]       ask, choices (the first is right), because; numbers: what fills the {gaps} (see `recalls`);
                  those of content/recall.toml say their lab
 """
