@@ -15,6 +15,7 @@ MUTANTS: dict[str, dict[str, tuple[str, str]]] = {
         "another_flag": (UNSHARE.format("syscalls.unshare(CLONE_NEWUTS)"), "ipc.unshare.other_kind"),
         "too_many_flags": (UNSHARE.format("syscalls.unshare(CLONE_NEWIPC | CLONE_NEWUTS)"), "ipc.unshare.more"),
         "pid_too": (UNSHARE.format("syscalls.unshare(CLONE_NEWIPC | CLONE_NEWPID)"), "ipc.unshare.more"),
+        "swallows": (UNSHARE.format("try: syscalls.unshare(CLONE_NEWIPC)\n    except OSError: pass"), "swallowed"),
         "in_a_child": (UNSHARE.format("return os.fork() or syscalls.unshare(CLONE_NEWIPC)"), "forked"),
     },
     "ipc.sysctl": {

@@ -20,6 +20,10 @@ MUTANTS: dict[str, dict[str, tuple[str, str]]] = {
         "last_kind_alone": (CLONE.replace("|=", "=").format("return syscalls.clone3(flags | CLONE_NEWPID)"),
                             "pid.clone.missing"),
         "always_all": (CLONE.format("return syscalls.clone3(flags | CLONE_NEWUTS)"), "pid.clone.more"),
+        "no_or": (CLONE.replace("|=", "=").format("return syscalls.clone3(flags)"), "pid.clone.missing"),
+        "returns_in_the_loop": (CLONE.replace("flags |= namespaces.KINDS[kind][1]", "return syscalls.clone3("
+                                              "namespaces.KINDS[kind][1])"), "pid.clone.missing"),
+        "swallows": (CLONE.format("try: return syscalls.clone3(flags)\n    except OSError: return -1"), "swallowed"),
         "returns_nothing": (CLONE.format("syscalls.clone3(flags)"), "pid.clone.returned"),
         "returns_its_own": (CLONE.format("syscalls.clone3(flags); return os.getpid()"), "pid.clone.returned"),
         "child_takes_itself_for_the_parent": (CLONE.format("return syscalls.clone3(flags) or os.getpid()"),

@@ -33,6 +33,7 @@ MUTANTS: dict[str, dict[str, tuple[str, str]]] = {
         "only_in_a_child": (SET.format("os.fork() or (syscalls.unshare(CLONE_NEWUTS), syscalls.sethostname(name), "
                                        "os._exit(0)); os.wait()"), "uts.hostname.unchanged"),
         "no_argument": ("def set_hostname():\n    syscalls.sethostname('box')\n", "raised"),
+        "swallows": (SET.format("try: syscalls.sethostname(name)\n    except OSError: pass"), "swallowed"),
         "renames_once": (f"done = []\n{SET}".format("done or syscalls.sethostname(name); done.append(1)"),
                          "uts.hostname.unchanged"),
     },
@@ -46,6 +47,7 @@ MUTANTS: dict[str, dict[str, tuple[str, str]]] = {
                     "uts.unshare.renamed"),
         "renames_first": (UNSHARE.format("syscalls.sethostname('box'); syscalls.unshare(CLONE_NEWUTS)"),
                           "uts.unshare.host_changed"),
+        "swallows": (UNSHARE.format("try: syscalls.unshare(CLONE_NEWUTS)\n    except OSError: pass"), "swallowed"),
         "in_a_child": (UNSHARE.format("return os.fork() or syscalls.unshare(CLONE_NEWUTS)"), "forked"),
     },
     "uts.join": {
@@ -59,6 +61,7 @@ MUTANTS: dict[str, dict[str, tuple[str, str]]] = {
         "too_much": (JOIN.format(f"{OPEN}; {ENTER}; {CLOSE}; syscalls.unshare(CLONE_NEWNET)"), "uts.join.more"),
         "renames": (JOIN.format(f"{OPEN}; {ENTER}; {CLOSE}; syscalls.sethostname('guest')"), "uts.join.renamed"),
         "leaves_it_open": (JOIN.format(f"{OPEN}; {ENTER}"), "uts.join.descriptor"),
+        "closes_only_where_all_went_well": (JOIN.format(f"{OPEN}; {ENTER}; {CLOSE}"), "uts.join.descriptor_after_error"),
         "any_kind": (JOIN.format(f"{OPEN}; syscalls.setns(file, 0); {CLOSE}"), "uts.join.kind_ignored"),
         "swallows": (JOIN.format(f"{OPEN}\n    try: {ENTER}\n    except OSError: pass\n    {CLOSE}"),
                      "uts.join.silent"),

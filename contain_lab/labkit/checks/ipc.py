@@ -43,6 +43,8 @@ def unshare(judge: "Judge") -> dict[str, object]:
             raise Failed("ipc.unshare.other_kind" if changed else "ipc.unshare.same", changed=", ".join(changed))
         if changed != ["ipc"]:
             raise Failed("ipc.unshare.more", changed=", ".join(changed))
+        box.make_no_more("ipc")
+        box.must_refuse("unshare_ipc", where="called where the kernel makes no more IPC namespaces (ENOSPC)")
     return {}
 
 

@@ -124,6 +124,10 @@ def clone(judge: "Judge") -> dict[str, object]:
     for kinds in (("pid",), ("uts", "pid", "ipc")):
         with judge.sandbox(**SCENES["clone_into_namespaces"]) as box:
             _clone_and_look(box, kinds)
+    with judge.sandbox(**SCENES["clone_into_namespaces"]) as box:
+        box.make_no_more("uts")
+        box.must_refuse("clone_into_namespaces", ["uts"],
+                        where="called with uts, where the kernel makes no more of these (ENOSPC)")
     return {}
 
 
@@ -136,17 +140,17 @@ def _clone_and_look(box: "Sandbox", kinds: tuple[str, ...]) -> None:
     found = children(box.student)
     if not found:
         raise Failed("pid.clone.no_child", kinds=asked)
-    number = box.status(found[-1])["NSpid"]
+    number, its = box.status(found[-1])["NSpid"], box.namespaces(found[-1])
+    new = {kind for kind in before if its[kind] != before[kind] and not kind.endswith("_for_children")}
+    values = {"kinds": asked, "made": ", ".join(sorted(new))}
     if len(number) == len(box.status(box.student)["NSpid"]):
-        raise Failed("pid.clone.same", number=number[-1])
+        raise Failed("pid.clone.missing" if new else "pid.clone.same", number=number[-1], **values)
     if said["returned"] != number[-2]:
         raise Failed("pid.clone.returned", returned=said["returned"] or "None", pid=number[-2])
     if not _stays(box, found[-1]):
         raise Failed("pid.clone.child_value")
-    its = box.namespaces(found[-1])
-    new = {kind for kind in before if its[kind] != before[kind] and not kind.endswith("_for_children")}
-    if missing := set(kinds) - new:
-        raise Failed("pid.clone.missing", kinds=asked, missing=", ".join(sorted(missing)))
+    if set(kinds) - new:
+        raise Failed("pid.clone.missing", **values)
     if more := new - set(kinds):
         raise Failed("pid.clone.more", kinds=asked, more=", ".join(sorted(more)))
 

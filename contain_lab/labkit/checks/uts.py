@@ -26,6 +26,7 @@ def hostname(judge: "Judge") -> dict[str, object]:
             before = box.hostname(box.student)
             box.must("set_hostname", name)
             _look_at_name(box, name, before)
+        box.must_refuse("set_hostname", "x" * 65, where="called with a name of 65 bytes, which are too many (EINVAL)")
     return {}
 
 
@@ -62,6 +63,8 @@ def unshare(judge: "Judge") -> dict[str, object]:
             raise Failed("uts.unshare.host_changed", host=host)
         if name != HOST:
             raise Failed("uts.unshare.renamed", name=name, host=HOST)
+        box.make_no_more("uts")
+        box.must_refuse("unshare_uts", where="called where the kernel makes no more UTS namespaces (ENOSPC)")
     return {}
 
 
@@ -78,7 +81,7 @@ def join(judge: "Judge") -> dict[str, object]:
             if left := box.descriptors(box.student) - opened:
                 raise Failed("uts.join.descriptor", count=len(left), kind=kind)
     with judge.sandbox(**SCENES["join_namespace"]) as box:
-        before = box.namespaces(box.student)
+        before, opened = box.namespaces(box.student), box.descriptors(box.student)
         said = box.call("join_namespace", NEIGHBOURS.format("uts"), "ipc")
         if box.namespaces(box.student) != before:
             raise Failed("uts.join.kind_ignored")
@@ -87,6 +90,8 @@ def join(judge: "Judge") -> dict[str, object]:
         failure = box.refused(said, "join_namespace")
         if failure.message != "raised":
             raise failure
+        if left := box.descriptors(box.student) - opened:
+            raise Failed("uts.join.descriptor_after_error", count=len(left))
     return {}
 
 

@@ -210,6 +210,29 @@ class Sandbox(Looking):
             raise self.refused(answer, step)
         return answer
 
+    def must_refuse(self, step: str, *args: object, where: str) -> None:
+        """Call a step where the kernel refuses it: the error must come through, and nothing stay open.
+
+        where: what the kernel refuses, in words that go on with a comma: "called with a path that is not there".
+        Errors: Failed("swallowed"), Failed("open_after_error"), and what can happen to any step.
+        """
+        opened = self.descriptors(self.student)
+        answer = self.call(step, *args)
+        if "raised" not in answer:
+            raise Failed("swallowed", step=step, where=where)
+        failure = self.refused(answer, step)
+        if failure.message != "raised":
+            raise failure
+        if left := self.descriptors(self.student) - opened:
+            raise Failed("open_after_error", step=step, where=where, count=len(left))
+
+    def make_no_more(self, kind: str) -> None:
+        """From now on the kernel makes no namespace of this kind (its file below /proc/PID/ns) here: ENOSPC.
+
+        man: namespaces(7), "The /proc/sys/user directory".
+        """
+        self.within(self.init, ("user", "mount"), lambda: files.put(f"/proc/sys/user/max_{kind}_namespaces", "0"))
+
     def refused(self, answer: "student.Answer", step: str) -> Failed:
         """The failure that belongs to an exception of a step, or of loading its file."""
         values = {"step": step, **{name: answer.get(name, "") for name in ("raised", "said", "frames")}}
