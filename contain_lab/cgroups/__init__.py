@@ -1,7 +1,8 @@
 """Control groups: which processes are counted and limited together. man: cgroups(7).
 
 groups here     made, joined and removed
-a file each     cpu, cpuset, memory, io, pids, hugetlb, rdma, devices: what a controller limits; unified: any file of v2
+a file each     cpu, cpuset, memory, io, pids, hugetlb, rdma, devices: what a controller limits; freezer;
+                unified: any file of v2
 
 On cgroup v2 there is one tree, and its groups have the controllers that their parents hand on; on v1 there is a
 hierarchy for each controller. A *hybrid* machine has v1 controllers and a v2 tree with few of them. Names of
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 ROOT = "/sys/fs/cgroup"
 OLD_NAMES = {"io": "blkio"}  # what v1 calls a controller
+BUILT_IN = ("freezer",)  # what every group of v2 has without a controller
 
 
 # ---- where groups are
@@ -47,7 +49,7 @@ def hierarchy(controller: str) -> tuple[str, int]:
     first = mounts.get(OLD_NAMES.get(controller, controller))
     if first:
         return first, 1
-    if "unified" in mounts and controller in files.get(f"{mounts['unified']}/cgroup.controllers").split():
+    if "unified" in mounts and controller in [*BUILT_IN, *files.get(f"{mounts['unified']}/cgroup.controllers").split()]:
         return mounts["unified"], 2
     raise Unsupported(f"cgroup controller {controller}: no hierarchy of this machine has it",
                       "`contain-lab doctor` says what there is")
@@ -131,7 +133,8 @@ def places(name: str, controllers: "tuple[str, ...]") -> list[str]:
 def hand_on(name: str, controllers: "tuple[str, ...]") -> None:
     """On v2, let each parent of a group hand the controllers on to its children; v1 knows nothing of that."""
     parents = name.split("/")[:-1]
-    for top, controller in [(top, each) for each in controllers for top, version in [hierarchy(each)] if version == 2]:
+    for top, controller in [(top, each) for each in controllers for top, version in [hierarchy(each)]
+                            if version == 2 and each not in BUILT_IN]:
         for depth in range(len(parents) + 1):
             files.put("/".join([top, *parents[:depth], "cgroup.subtree_control"]), f"+{controller}")
 

@@ -22,6 +22,8 @@ GROUPS = {
         "ps": "list the containers that run, or all of them",
         "inspect": "all that is known of a container, as JSON",
         "kill": "send a signal to containers",
+        "pause": "let containers stand still",
+        "unpause": "let paused containers go on",
         "rm": "remove containers that have ended",
         "seccomp": "which rule of a container's filter a system call meets",
         "image": "make the images busybox and debian from this machine's packages; list them",

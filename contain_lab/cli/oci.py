@@ -32,6 +32,7 @@ USAGE = f"""usage: {NAME} [--root DIR] [--log FILE] [--log-format text|json] COM
   exec [OPTIONS] ID COMMAND ...   run one more process in it: --tty --detach --user UID[:GID] --cwd DIR
                             --env NAME=VALUE --cap NAME --additional-gids GID --no-new-privs --pid-file FILE
                             --console-socket PATH; --process FILE in the place of COMMAND: a process as in config.json
+  pause ID, resume ID       let all its processes stand still, and go on
   list [--quiet] [--format table|json]   all containers
   ps [--format table|json] ID [OPTIONS OF ps]   the processes of one
   spec [--bundle DIR]       write a config.json to begin with
@@ -50,6 +51,8 @@ COMMANDS = {
     "delete": ("", "--force/-f", 1, 1),
     "exec": ("--user/-u --cwd --env/-e --cap/-c --additional-gids/-g --process/-p --pid-file --console-socket "
              "--preserve-fds", "--tty/-t --detach/-d --no-new-privs", 1, MANY),
+    "pause": ("", "", 1, 1),
+    "resume": ("", "", 1, 1),
     "list": ("--format/-f", "--quiet/-q", 0, 0),
     "ps": ("--format/-f", "", 1, MANY),
     "spec": ("--bundle/-b", "", 0, 0),
@@ -57,7 +60,8 @@ COMMANDS = {
 }
 GLOBAL = ("--root --log --log-format --criu --rootless --cgroup-manager", "--debug --systemd-cgroup")
 ASKED = "config.json of the bundle asks for it; config.md of the runtime specification says what may stand there"
-ELSEWHERE = {"exec": "oci_exec", "list": "oci_asked", "ps": "oci_asked", "spec": "oci_asked", "features": "oci_asked"}
+ELSEWHERE = {"exec": "oci_exec", "pause": "oci_pause", "resume": "oci_pause", "list": "oci_asked", "ps": "oci_asked",
+             "spec": "oci_asked", "features": "oci_asked"}
 
 
 def read_options(words: list[str], valued: str, flags: str) -> "Given":

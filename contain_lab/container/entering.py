@@ -101,6 +101,8 @@ def execute_hook(path: str, args: tuple[str, ...], env: tuple[str, ...], given: 
 def groups_of(kept: "State") -> "Iterator[tuple[str, str]]":
     """The groups that were made for a container, as (controller, name): where its first process is now."""
     own = [path for _, path in cgroups.own_groups(kept["pid"])]
+    if "freezer" in kept:
+        yield "freezer", kept["freezer"]
     for name, controllers in processes.made_groups(kept):
         tops = {cgroups.group_path(each, name): each for each in controllers}  # on v2 they are one
         for top, controller in tops.items():
@@ -190,6 +192,8 @@ def _enter(root: str, name: str, config: "Config", loop: Loop, terminal: int, de
 def check_runs(root: str, name: str) -> "State":
     """The state of a container that a process can enter. Errors: NotFound, WrongState."""
     kept = state.read_state(root, name)
-    if state.status(root, kept) == "stopped":
-        raise WrongState(f"container {name}: it is stopped, and no process can enter it", "start a new one")
+    now = state.status(root, kept)
+    if now in ("stopped", "paused"):
+        raise WrongState(f"container {name}: it is {now}, and no process can enter it",
+                         "start a new one" if now == "stopped" else "let it go on first")
     return kept

@@ -1,7 +1,7 @@
 """Which processes belong to a container: for `ps`, and for `kill --all`. man: cgroups(7), pid_namespaces(7).
 
-Its groups know them all. Where none were made, a PID namespace of its own does; and where it shares that, too, they
-are the first process and what descends from it.
+Its groups know them all. Where none were made, they are what is in its PID namespace, and what descends from that;
+where it shares that, too, the first process and what descends from it.
 """
 
 import os
@@ -20,8 +20,10 @@ def of_container(kept: "State") -> list[int]:
     first, everyone = kept["pid"], [int(name) for name in os.listdir("/proc") if name.isdigit()]
     if has_own_numbers(first):
         space = _read(first, "ns/pid")
-        return sorted(pid for pid in everyone if _read(pid, "ns/pid") == space)
-    return sorted(descendants(first, {pid: parent_of(pid) for pid in everyone}))
+        firsts = {pid for pid in everyone if _read(pid, "ns/pid") == space}
+    else:
+        firsts = {first}
+    return sorted(descendants(firsts, {pid: parent_of(pid) for pid in everyone}))
 
 
 def send(kept: "State", number: int, stopped: bool = False) -> None:
@@ -34,16 +36,20 @@ def send(kept: "State", number: int, stopped: bool = False) -> None:
 
 
 def made_groups(kept: "State") -> "list[tuple[str, list[str]]]":
-    """The groups that were made for a container, [name, [controller, ...]] each."""
-    return [(args[0], args[1]) for _, step, args in kept["undo"] if step == "remove_group"]
+    """The groups that were made for a container, (name, [controller, ...]) each; not one for its freezer alone."""
+    return [(args[0], args[1]) for _, step, args in kept["undo"] if step == "remove_group" and args[1] != ["freezer"]]
 
 
 def in_groups(kept: "State") -> list[int]:
     """The processes in a container's groups, and in the groups below them."""
+    return [pid for name, controllers in made_groups(kept)[:1] for pid in in_group(controllers[0], name)]
+
+
+def in_group(controller: str, name: str) -> list[int]:
+    """The processes in a group, and in the groups below it."""
     found: set[int] = set()
-    for name, controllers in made_groups(kept)[:1]:
-        for folder, _, _ in os.walk(cgroups.group_path(controllers[0], name)):
-            found.update(map(int, files.get(f"{folder}/cgroup.procs").split()))
+    for folder, _, _ in os.walk(cgroups.group_path(controller, name)):
+        found.update(map(int, files.get(f"{folder}/cgroup.procs").split()))
     return sorted(found - {0})  # v1 shows 0 for who is in a PID namespace that is not ours
 
 
@@ -54,9 +60,9 @@ def has_own_numbers(pid: int) -> bool:
     return len(numbers) > 1 and numbers[-1] == "1"
 
 
-def descendants(first: int, parents: dict[int, int]) -> set[int]:
-    """A process and all that descend from it. parents: the parent of each process."""
-    found, before = {first} & parents.keys(), -1
+def descendants(firsts: set[int], parents: dict[int, int]) -> set[int]:
+    """Processes and all that descend from them. parents: the parent of each process."""
+    found, before = firsts & parents.keys(), -1
     while len(found) != before:
         before = len(found)
         found |= {pid for pid, parent in parents.items() if parent in found}

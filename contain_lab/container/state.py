@@ -112,7 +112,16 @@ def start_time(pid: int) -> int:
 
 
 def status(root: str, state: "State") -> str:
-    """What a container is: created, running or stopped (runtime.md, "status")."""
+    """What a container is: created, running, paused or stopped (runtime.md, "status")."""
+    found = _status(root, state)
+    if found == "running" and "freezer" in state:
+        from contain_lab.container import pausing
+
+        return "paused" if pausing.is_paused(state) else found
+    return found
+
+
+def _status(root: str, state: "State") -> str:
     if start_time(state["pid"]) != state["started"]:
         return "stopped"
     try:

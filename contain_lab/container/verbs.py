@@ -182,6 +182,16 @@ def kill(root: str, name: str, number: int, all_of_it: bool = False) -> None:
         processes.send(kept, number, stopped)
     else:
         _signal(kept, number)
+    if number == SIGKILL:
+        thaw(kept)
+
+
+def thaw(kept: "dict[str, Any]") -> None:
+    """Let a container that was paused go on, for on v1 what is frozen does not die."""
+    if "freezer" in kept:
+        from contain_lab.container import pausing
+
+        pausing.thaw(kept)
 
 
 def _signal(kept: "dict[str, Any]", number: int) -> None:
@@ -212,14 +222,14 @@ def delete(root: str, name: str, force: bool = False) -> "list[str]":
         delete_attended(root, kept, force)
         return []
     if state.status(root, kept) != "stopped":
-        if not force and state.status(root, kept) == "running":
-            raise WrongState(f"container {name}: it is running", "kill it first, or delete --force")
+        if not force and state.status(root, kept) != "created":
+            raise WrongState(f"container {name}: it is {state.status(root, kept)}", "kill it first, or delete --force")
         end(kept)
     if kept.get("shared"):  # else all ended with the first
         from contain_lab.container import processes
 
         processes.send(kept, SIGKILL, stopped=True)
-    undo_kept(name, kept["undo"])
+    undo(name, rows_of(kept["undo"]))
     return run_late(kept, "poststop", "stopped")
 
 
@@ -245,6 +255,7 @@ def end(kept: "dict[str, Any]") -> None:
     try:
         pidfd = os.pidfd_open(kept["pid"])
         _signal(kept, SIGKILL)
+        thaw(kept)
     except ProcessLookupError:
         return
     waiting = select.poll()
@@ -255,9 +266,9 @@ def end(kept: "dict[str, Any]") -> None:
     os.close(pidfd)
 
 
-def undo_kept(name: str, rows: "list[list[Any]]", tries: int = 100) -> None:
-    """Undo what was made of a container, as its directory has it: [[room, step, arguments]]."""
-    undo(name, [(__import__(room, fromlist=["_"]), step, tuple(args)) for room, step, args in rows], tries)
+def rows_of(kept: "list[list[Any]]") -> "list[Row]":
+    """Rows that undo something, as the directory of a container has them: [[room, step, arguments]]."""
+    return [(__import__(room, fromlist=["_"]), step, tuple(args)) for room, step, args in kept]
 
 
 def undo(name: str, rows: "list[Row]", tries: int = 100) -> None:
@@ -314,7 +325,13 @@ def run(plan: "Plan", serve: "Callable[[Loop, Child], int]", terminal: int = -1,
             raise child.failure
         return 128 - code if code < 0 else code
     finally:
-        plan.warnings += clear_up(plan, done)
+        plan.warnings += clear_up(plan, done + undo_since(plan.folder))
+
+
+def undo_since(folder: str) -> "list[Row]":
+    """The rows that undo what a container got after its start: a freezer."""
+    kept = files.read_json(f"{folder}/state.json") if os.path.exists(f"{folder}/state.json") else {}
+    return rows_of([row for row in kept.get("undo", ()) if row[1] == "remove_group" and row[2][1] == ["freezer"]])
 
 
 def count_oom_kills(plan: "Plan", done: "list[Row]") -> None:
@@ -345,7 +362,7 @@ def sweep(root: str, only: str = "", tries: int = 100) -> tuple[list[str], list[
             kept = state.read_state(root, name) if os.path.exists(f"{root}/{name}/state.json") else {}
             if kept:
                 end(kept)
-            undo_kept(name, state.planned(f"{root}/{name}"), tries)
+            undo(name, rows_of(state.planned(f"{root}/{name}")) + undo_since(f"{root}/{name}"), tries)
             run_late(kept, "poststop", "stopped")
             removed.append(name)
         except (ContainLabError, OSError) as error:

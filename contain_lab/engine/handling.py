@@ -34,6 +34,20 @@ def kill(word: str, number: int = signal.SIGKILL) -> None:
     verbs.kill(runs_root(), find_running(word)["id"], number)
 
 
+def pause(word: str) -> None:
+    """Let all processes of a container stand still. Errors: NotFound, WrongState, Unsupported."""
+    from contain_lab.container import pausing  # what `kill` need not load
+
+    pausing.pause(runs_root(), find_running(word)["id"])
+
+
+def unpause(word: str) -> None:
+    """Let a paused container go on. Errors: NotFound, WrongState."""
+    from contain_lab.container import pausing
+
+    pausing.resume(runs_root(), find_running(word)["id"])
+
+
 def remove(word: str, force: bool = False) -> None:
     """Remove all that is kept of a container. force: kill it first where it runs. Errors: NotFound, WrongState."""
     record = records.find(word)

@@ -17,7 +17,7 @@ import os
 import time
 
 from contain_lab import files
-from contain_lab.container import layers, verbs
+from contain_lab.container import layers, state, verbs
 from contain_lab.engine import names
 from contain_lab.engine.preparing import IMAGE, containers_root, runs_root
 from contain_lab.errors import ContainLabError, NotFound, WrongState
@@ -159,6 +159,14 @@ def status(record: "Record") -> str:
     if "exitCode" in record or not record["held"]:
         return "exited"
     return "running" if "pid" in record else "created"
+
+
+def is_paused(record: "Record") -> bool:
+    """Whether a container that runs stands still."""
+    try:
+        return state.status(runs_root(), state.read_state(runs_root(), record["id"])) == "paused"
+    except NotFound:  # it has ended since
+        return False
 
 
 def find(word: str) -> "Record":

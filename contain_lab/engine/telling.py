@@ -25,7 +25,7 @@ def line(record: "Record", now: float) -> dict[str, str]:
     """A line of `ps`; now: in seconds since 1970."""
     status = records.status(record)
     if status == "running":
-        said = f"Up {ago(now - record['began'])}"
+        said = f"Up {ago(now - record['began'])}{' (paused)' if records.is_paused(record) else ''}"
     elif status == "exited":
         said = f"Exited ({record.get('exitCode', records.KILLED)}) {ago(now - record.get('ended', now))} ago"
     else:
@@ -38,10 +38,12 @@ def document(record: "Record", config: "Config", place: str) -> "dict[str, Any]"
     """What `inspect` says of a container, in Docker's words. place: where its config.json is."""
     status, process = records.status(record), config["process"]
     running, user = status == "running", config["process"]["user"]
+    paused = running and records.is_paused(record)
     return {
         "Id": record["id"], "Name": record["name"], "Image": record["image"], "Created": stamp(record["created"]),
         "State": {
-            "Status": status, "Running": running, "Pid": record["pid"] if running else 0,
+            "Status": "paused" if paused else status, "Running": running, "Paused": paused,
+            "Pid": record["pid"] if running else 0,
             "ExitCode": record.get("exitCode", records.KILLED) if status == "exited" else None,
             "OOMKilled": record.get("oomKilled", False),
             "StartedAt": stamp(record.get("began")), "FinishedAt": stamp(record.get("ended")),

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from contain_lab import cgroups
-from contain_lab.cgroups import cpu, cpuset, hugetlb, io, memory, pids, rdma, unified
-from contain_lab.errors import Unsupported
+from contain_lab.cgroups import cpu, cpuset, freezer, hugetlb, io, memory, pids, rdma, unified
+from contain_lab.errors import ContainLabError, Unsupported
 
 V1 = "30 29 0:26 / /sys/fs/cgroup/pids rw,relatime shared:9 - cgroup cgroup rw,pids\n"
 BOTH = "32 29 0:28 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct,xattr\n"
@@ -167,3 +167,35 @@ def test_oom_kills_are_counted(tree, monkeypatch, version, file):
     (tree / "a").mkdir()
     (tree / "a" / file).write_text("oom_kill_disable 0\noom 7\noom_kill 3\noom_group_kill 1\n")
     assert memory.count_oom_kills("a") == 3
+
+
+@pytest.mark.parametrize(("version", "file", "frozen", "thawed", "told"), [
+    (1, "freezer.state", "FROZEN", "THAWED", "freezer.state"), (2, "cgroup.freeze", "1", "0", "cgroup.events")])
+def test_a_group_is_frozen_until_all_of_it_stands_still(tree, monkeypatch, version, file, frozen, thawed, told):
+    monkeypatch.setattr(cgroups, "hierarchy", lambda controller: (str(tree), version))
+    monkeypatch.setattr(freezer, "PATIENCE", 0.05)
+    (tree / "a").mkdir()
+    (tree / "a" / file).write_text("")
+    (tree / "a" / told).write_text("populated 1\nfrozen 0\n" if version == 2 else "THAWED\n")
+    real = cgroups.put
+
+    def put_and_freeze(*args):
+        real(*args)
+        assert (tree / "a" / file).read_text() in (frozen, f"{frozen}\n")
+        (tree / "a" / told).write_text("populated 1\nfrozen 1\n" if version == 2 else "FROZEN\n")
+
+    monkeypatch.setattr(cgroups, "put", put_and_freeze)
+    freezer.freeze_group("a")
+    monkeypatch.setattr(cgroups, "put", real)
+    freezer.thaw_group("a")
+    assert (tree / "a" / file).read_text().startswith(thawed)
+    (tree / "a" / told).write_text("populated 1\nfrozen 0\n" if version == 2 else "FREEZING\n")
+    monkeypatch.setattr(cgroups, "put", lambda *args: None)
+    with pytest.raises(ContainLabError, match="group a: some process of it does not stand still"):
+        freezer.freeze_group("a")
+
+
+def test_v2_freezes_without_a_controller(tree):
+    assert cgroups.hierarchy("freezer") == (str(tree), 2)
+    cgroups.create_group("a", ("freezer",))
+    assert (tree / "cgroup.subtree_control").read_text() == ""

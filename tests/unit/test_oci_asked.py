@@ -33,8 +33,8 @@ def test_lines_of_other_processes_are_left_out():
 
 
 def test_who_descends_from_a_process_is_found_at_any_depth():
-    assert processes.descendants(5, {5: 1, 6: 5, 7: 6, 8: 1, 9: 7}) == {5, 6, 7, 9}
-    assert processes.descendants(4, {5: 1}) == set()
+    assert processes.descendants({5}, {5: 1, 6: 5, 7: 6, 8: 1, 9: 7}) == {5, 6, 7, 9}
+    assert processes.descendants({4}, {5: 1}) == set()
 
 
 def test_features_name_what_is_done():
