@@ -1,0 +1,28 @@
+# The second program of a machine: what a boot does, without a manager of services. The third serves commands.
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 TERM=linux
+mount -t devtmpfs -o mode=755,nosuid dev /dev
+exec </dev/console >/dev/console 2>&1
+mount -t proc -o nosuid,nodev,noexec proc /proc
+mount -t sysfs -o nosuid,nodev,noexec sys /sys
+mkdir -p /dev/pts /dev/shm /dev/mqueue
+mount -t devpts -o gid=5,mode=620,ptmxmode=666 devpts /dev/pts
+mount -t tmpfs -o nosuid,nodev shm /dev/shm
+mount -t mqueue -o nosuid,nodev,noexec mqueue /dev/mqueue
+mount -t tmpfs -o mode=755,nosuid,nodev run /run
+mount -t tmpfs -o nosuid,nodev tmp /tmp
+chmod 1777 /dev/shm /tmp
+mount -t cgroup2 -o nosuid,nodev,noexec,nsdelegate cgroup2 /sys/fs/cgroup
+mount -t bpf -o mode=700 bpf /sys/fs/bpf 2>/dev/null
+mount --make-rshared /
+for link in fd:/proc/self/fd stdin:fd/0 stdout:fd/1 stderr:fd/2; do ln -sfn "${link#*:}" "/dev/${link%%:*}"; done
+mkdir -p /run/lock
+modprobe -a virtio_net virtio_rng
+ip link set lo up
+ip link set eth0 up
+ip address add 10.0.2.15/24 dev eth0
+ip route add default via 10.0.2.2
+echo 'nameserver 10.0.2.3' >/etc/resolv.conf
+printf '127.0.0.1 localhost\n::1 localhost\n' >/etc/hosts
+printf '#!/bin/sh\nPYTHONPATH=/contain_lab exec /usr/bin/python3 -c "import sys; from contain_lab.cli import main; sys.exit(main())" "$@"\n' >/usr/local/bin/contain-lab
+chmod 755 /usr/local/bin/contain-lab
+exec /usr/bin/python3 -IS /usr/local/lib/contain_lab/command_server.py
