@@ -8,6 +8,7 @@ from contain_lab.errors import ContainLabError
 from contain_lab.grading import desk
 from contain_lab.labkit import ordinary
 from contain_lab.labkit.sandbox import group as sandbox_group
+from contain_lab.vm import machine
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -21,6 +22,7 @@ def main(options: argparse.Namespace) -> int:
     removed += [f"grading {name}" for name in desk.sweep()]
     removed += [f"group {name}" for name in sandbox_group.sweep()]
     removed += [f"home {name}" for name in ordinary.sweep()]
+    removed += machine.sweep()
     for line in removed:
         print(f"removed {line}")
     if failed:

@@ -5,6 +5,7 @@
 with `state` (memory and devices), `initrd`, `repository.json` and `machine.json`.
 """
 
+import glob
 import json
 import os
 import re
@@ -281,18 +282,23 @@ def session(name: str) -> Iterator[Session]:
 
 
 def sweep() -> list[str]:
-    """Remove what killed commands left of machines, images and templates; a word for each."""
-    removed = [f"image {name}" for name in image.sweep()]
+    """Remove what killed commands left of machines, images and templates; a line for each."""
+    removed = [f"machines' image in the making {name}" for name in image.sweep()]
+    removed += [f"machines' template in the making {name}" for name in template.sweep()]
+    for path in glob.glob(f"{files.data_dir()}/vm/machines/**/{IN_THE_MAKING}*", recursive=True, include_hidden=True):
+        if not os.path.exists(f"/proc/{path.rpartition('-')[2]}"):
+            shutil.rmtree(path)
+            removed.append(f"snapshot in the making {path}")
     if os.path.isdir(f"{files.state_dir()}/vm"):
         with files.Alone(f"{files.state_dir()}/vm"):
-            removed += sweep_held()
+            removed += [f"machine {name}" for name in sweep_held()]
     return removed
 
 
 def sweep_held() -> list[str]:
-    """As `sweep` for machines, for who has the lock."""
+    """Remove the folders of machines whose keeper is gone, for who has the lock; their names."""
     top = f"{files.state_dir()}/vm"
     left = [entry.name for entry in os.scandir(top) if entry.is_dir() and not _is_held(entry.path)]
     for name in left:
         shutil.rmtree(f"{top}/{name}", ignore_errors=True)
-    return [f"machine {name}" for name in left]
+    return left

@@ -131,6 +131,17 @@ def _until_asked(name: str, place: str, process: subprocess.Popen[bytes]) -> Non
             time.sleep(0.01)
 
 
+def sweep() -> list[str]:
+    """Remove what was left by whoever was killed while making one; their names."""
+    if not os.path.isdir(folder()):
+        return []
+    handle = files.lock(os.path.join(folder(), "lock"))
+    try:
+        return sweep_held() if handle is not None else []
+    finally:
+        files.let_go(handle)
+
+
 def sweep_held() -> list[str]:
     """Remove what was left by whoever was killed while making one, for who has the lock; their names."""
     left = [name for name in os.listdir(folder()) if name.startswith("cl-")]

@@ -96,7 +96,8 @@ def test_exit_codes_are_a_shells(machine: str, argv: list[str], code: int):
 
 def test_a_command_ends_with_the_client_that_hangs_up(machine: str, tmp_path: Path):
     with Outside("cl-unit", machine) as session:
-        asked = {"argv": ["sh", "-c", f"echo $$ > {tmp_path}/pid; exec sleep 98765"], "cwd": "/", "env": os.environ.copy()}
+        argv = ["sh", "-c", f"echo $$ > {tmp_path}/pid; exec sleep 98765"]
+        asked = {"argv": argv, "cwd": "/", "env": os.environ.copy()}
         text = json.dumps(asked).encode()
         for start in range(0, len(text), LONGEST):
             session.send(b"c", text[start:start + LONGEST])
