@@ -40,6 +40,7 @@ class Later:
 
 
 PID = Later("PID")  # the container's process, on the host
+readers: "dict[str, Callable[[int], str]]" = {}  # by a parameter's name: its number as people read it
 theirs: dict[str, str] = {}  # the steps that are a student's, by full name, and the file they come from
 ours: "dict[str, Step]" = {}  # the package's own functions that these stand in the place of
 misdone: dict[str, StepFailed] = {}  # what theirs raised while something was undone, by full name
@@ -82,24 +83,36 @@ def call(room: "ModuleType", name: str, args: "Sequence[object]", clones: bool =
     except (BrokenOff, StepFailed, KeyboardInterrupt):
         raise
     except BaseException as error:  # a student's step may raise anything, SystemExit too
-        raise named(error, full, args) from error
+        raise named(error, full, args, ours.get(full, getattr(room, name))) from error
     if os.getpid() != me and full in theirs and not (clones and result == 0):
         os._exit(0)
     return result
 
 
-def named(error: BaseException, full: str, args: "Sequence[object]" = ()) -> StepFailed:
+def named(error: BaseException, full: str, args: "Sequence[object]" = (), function: "Step | None" = None) -> StepFailed:
     """The error of a step under its name, with the lines of the traceback that are not the package's own."""
     reason, hint = explain(error)
     number = error.errno or 0 if isinstance(error, OSError) else 0
     code = error.code if isinstance(error, ContainLabError) else 1
-    return StepFailed(f"{full}({shown(args)})", reason, hint, number, tuple(_frames(error.__traceback__)), code)
+    frames = tuple(_frames(error.__traceback__))
+    return StepFailed(f"{full}({shown(args, function)})", reason, hint, number, frames, code)
 
 
-def shown(args: "Iterable[object]") -> str:
-    """Arguments as people read them: text in double quotes, tuples as they are, long ones cut."""
-    said = ", ".join(f'"{arg}"' if isinstance(arg, str) else repr(arg).replace("'", '"') for arg in args)
+def shown(args: "Sequence[object]", function: "Step | None" = None) -> str:
+    """Arguments as people read them: text in double quotes, tuples as they are, long ones cut.
+
+    function: whose they are; then flags have names, where `readers` knows a parameter's.
+    """
+    code = getattr(getattr(function, "__wrapped__", function), "__code__", None)
+    names = code.co_varnames[:code.co_argcount] if code else ()
+    said = ", ".join(_shown(arg, names[at] if at < len(names) else "") for at, arg in enumerate(args))
     return said if len(said) <= 100 else f"{said[:97]}..."
+
+
+def _shown(arg: object, name: str) -> str:
+    if isinstance(arg, int) and name in readers:
+        return readers[name](arg)
+    return f'"{arg}"' if isinstance(arg, str) else repr(arg).replace("'", '"')
 
 
 def _frames(trace: "TracebackType | None") -> "Iterator[tuple[str, int, str]]":

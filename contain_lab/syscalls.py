@@ -65,7 +65,7 @@ FLAGS = {
     ("move_mount", "flags"): "MOVE_MOUNT_", ("fsopen", "flags"): "FSOPEN_", ("fsmount", "flags"): "FSMOUNT_",
     ("fspick", "flags"): "FSPICK_", ("fsmount", "attributes"): "MOUNT_ATTR_", ("mount_setattr", "set"): "MOUNT_ATTR_",
     ("mount_setattr", "clear"): "MOUNT_ATTR_", ("mount_setattr", "flags"): "AT_",
-    ("mount_setattr", "propagation"): "MS_", ("openat2", "resolve"): "RESOLVE_",
+    ("mount_setattr", "propagation"): "MS_", ("openat2", "resolve"): "RESOLVE_", ("openat2", "flags"): "O_",
     ("close_range", "flags"): "CLOSE_RANGE_", ("seccomp", "flags"): "SECCOMP_FILTER_FLAG_",
 }
 # Which arguments are one of several words.
@@ -129,13 +129,24 @@ def _call(name: str, *args: object) -> int:
     function = "syscall" if by_number else name
     if function not in _functions:
         _functions[function] = _function(function)
-    result = _functions[function](*by_number, *passed)
+    try:
+        result = _functions[function](*by_number, *passed)
+    except _ctypes.ArgumentError:
+        raise _mistyped(name) from None
     if result == -1:
         raise failed(_ctypes.get_errno(), name)
     return int(result)
 
 
 _functions: "dict[str, _ctypes.CFuncPtr]" = {}
+
+
+def _mistyped(name: str) -> TypeError:
+    """What is said of an argument that no system call takes."""
+    code, given = (frame := sys._getframe(2)).f_code, frame.f_locals
+    wrong = [f"{arg} is {given[arg]!r}" for arg in code.co_varnames[:code.co_argcount]
+             if not isinstance(given[arg], (str, bytes, int, type(None)))]
+    return TypeError(f"{name}: {', '.join(wrong) or 'an argument'}: a number or a text is due")
 
 
 def failed(number: int, name: str, args: tuple[object, ...] | None = None) -> OSError:
@@ -184,7 +195,7 @@ def _decoded(call: str, arg: str, value: object) -> str:
 def flag_names(value: int, prefix: str) -> str:
     """A set of flags by their names: flag_names(6, "MS_") -> "MS_NOSUID|MS_NODEV". prefix: one or more, with "|"."""
     names = []
-    for name, flag in globals().items():
+    for name, flag in (vars(os) if prefix == "O_" else globals()).items():
         if isinstance(flag, int) and name.startswith(tuple(prefix.split("|"))) and flag > 0 and value & flag == flag:
             names.append(name)
             value &= ~flag

@@ -21,7 +21,7 @@ begin("00")
 # %% [markdown] id="runtime-so-far"
 # This picture opens every lab. Each box is a **step** of the start of a container: a short function that makes one or
 # two system calls. The steps stand in **rooms**, one room for each mechanism of the kernel. All boxes are grey now: all
-# steps are ours. A step that you write takes the place of ours, and its box turns green.
+# steps are ours. A step that you write takes the place of ours, and its box turns green when a check has passed.
 #
 # (To have any picture of this course in words, print it: `print(begin("00"))`.)
 
@@ -165,8 +165,8 @@ show_namespaces({"this notebook": os.getpid(), "the container": box.pid})
 #
 # ## The plan
 #
-# How did the process come to this? By the steps of the first picture, in order. `--explain` prints them and does nothing.
-# Here are those of the room `namespaces`:
+# How did the process come to this? By the steps of the first picture. That has them room by room; `--explain` prints
+# them in the order in which they are taken, and does nothing. Here are those of the room `namespaces`:
 
 # %% id="explain" kind="Run"
 # !contain-lab run --rm --explain --hostname box busybox true | grep -o "namespaces[.].*"
@@ -189,8 +189,9 @@ timeline("--hostname", "box", "busybox", "true")
 
 # %% [markdown] id="timeline-explained"
 # Each line is a step, from the top in the order in which they began, and its bar says when and how long it ran. From
-# `clone_into_namespaces` on there are two processes, parent and child, and both go on at the same time. The names at the
-# right lead to the manual pages.
+# `clone_into_namespaces` on there are two processes, parent and child, and both go on at the same time. Where the child
+# has a gap, it waits: until its parent's `add_process` has put it into its control group. The names at the right lead to
+# the manual pages.
 #
 # What does the child become on the way? Move the slider, by mouse or with the arrow keys. The table shows the process
 # before and after the step; what the step has changed is bold.

@@ -17,8 +17,8 @@ from contain_lab.labkit import *
 begin("01")
 
 # %% [markdown] id="attack"
-# The dashed boxes are the steps of this lab. When one is yours, it turns green, and the bar fills with each check that
-# has passed. The picture follows what you do further down.
+# The dashed boxes are the steps of this lab. One that you have written gets a solid line; it turns green, and the bar
+# fills, with each check that has passed. The picture follows what you do further down.
 #
 # ## The attack
 #

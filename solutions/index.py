@@ -26,13 +26,17 @@
 # %% [markdown] id="labs"
 # ## The labs
 #
+# Begin with [lab 00](00_process.ipynb).
+#
 # {labs}
 #
-# What a lab needs, `contain-lab doctor` calls by the same names, and says whether your machine has it.
+# Every lab needs *privileges* (root, or an ordinary user who may make user namespaces) and the image `busybox`, which
+# the set-up makes. What else it needs stands in the last column, by the names that `contain-lab doctor` has for it: that
+# says whether your machine has it. Nearly all do.
 #
 # ## The way ahead
 #
-# These follow, in this order:
+# These labs are not written yet. They are to come in this order:
 #
 # {ahead}
 

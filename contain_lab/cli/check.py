@@ -5,9 +5,9 @@ import json
 from pathlib import Path
 
 from contain_lab.errors import NotFound
+from contain_lab.labkit import standing
 from contain_lab.labkit.judge import reviewing
 from contain_lab.labkit.judge.reviewing import Finding
-from contain_lab.labkit.standing import FOLDER
 from contain_lab.labkit.workspace import Workspace
 
 
@@ -15,8 +15,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
     parser.add_argument("wanted", nargs="*", metavar="LAB|CHECK",
                         help="a lab (01 or 01_uts) or a check (uts.hostname); default: all whose steps are there")
-    parser.add_argument("--with", dest="package", default=FOLDER, metavar="FOLDER",
-                        help=f"the folder of your steps; default: {FOLDER}")
+    parser.add_argument("--with", dest="package", default=standing.here(), metavar="FOLDER",
+                        help=f"the folder of your steps; default: {standing.FOLDER}, here or in labs/")
     parser.add_argument("--json", action="store_true", help="print labs, checks and points as one JSON object")
 
 

@@ -3,16 +3,15 @@
 import argparse
 import json
 
-from contain_lab.labkit import progress
+from contain_lab.labkit import progress, standing
 from contain_lab.labkit.progress import CheckState, LabState
-from contain_lab.labkit.standing import FOLDER
 from contain_lab.labkit.workspace import Workspace
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
-    parser.add_argument("--with", dest="package", default=FOLDER, metavar="FOLDER",
-                        help=f"the folder of your steps; default: {FOLDER}")
+    parser.add_argument("--with", dest="package", default=standing.here(), metavar="FOLDER",
+                        help=f"the folder of your steps; default: {standing.FOLDER}, here or in labs/")
     parser.add_argument("--json", action="store_true", help="print labs, steps and checks as one JSON object")
 
 

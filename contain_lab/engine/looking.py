@@ -59,7 +59,7 @@ def explain(plan: Plan) -> str:
     lines = []
     for number, (room, name, args, *_) in enumerate(plan.rows(), 1):
         doc = (getattr(room, name).__doc__ or "").strip().splitlines()
-        lines.append(f"{number:3}  {steps.full_name(room, name)}({steps.shown(args)})\n"
+        lines.append(f"{number:3}  {steps.full_name(room, name)}({steps.shown(args, getattr(room, name))})\n"
                      f"       {doc[0] if doc else ''}".rstrip())
     return "\n".join(lines)
 
@@ -94,6 +94,8 @@ def _describe_step(room: "ModuleType", name: str) -> "trace.Describe":
     names = getattr(room, name).__code__.co_varnames
 
     def describe(*args: object) -> dict[str, str]:
-        return {names[at] if at < len(names) else f"arg{at}": steps.shown([arg]) for at, arg in enumerate(args)}
+        known = [names[at] if at < len(names) else f"arg{at}" for at in range(len(args))]
+        return {arg: steps.readers[arg](value) if arg in steps.readers and isinstance(value, int) else
+                steps.shown([value]) for arg, value in zip(known, args, strict=True)}
 
     return describe

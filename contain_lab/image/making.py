@@ -6,15 +6,19 @@ from contextlib import contextmanager
 from typing import Any
 
 from contain_lab import files
-from contain_lab.errors import ContainLabError
+from contain_lab.errors import ContainLabError, describe
 from contain_lab.image import store
 
 
 @contextmanager
 def store_locked() -> Iterator[None]:
     """Hold the store, waiting for whoever makes images now; what killed commands left is removed first."""
-    os.makedirs(store.folder(), mode=0o700, exist_ok=True)
-    handle = files.lock(store.lock_file(), wait=True)
+    try:
+        os.makedirs(store.folder(), mode=0o700, exist_ok=True)
+        handle = files.lock(store.lock_file(), wait=True)
+    except OSError as error:
+        raise ContainLabError(f"image store {store.folder()}: {describe(error)}",
+                              "CONTAIN_LAB_DATA names another folder, one that you may write") from error
     assert handle is not None
     try:
         store.remove_temporary()

@@ -12,6 +12,8 @@ lines that are the same in every run; what goes wrong is an error that shows the
 from __future__ import annotations
 
 import ast
+import importlib
+import re
 import sys
 from typing import Any
 
@@ -23,6 +25,10 @@ from contain_lab.labkit.standing import is_stub
 from contain_lab.labkit.table import LABS, Lab, Step
 from contain_lab.labkit.workspace import Workspace
 from contain_lab.steps import shown
+
+UNSEEN = "(no call of contain_lab.syscalls is among them: files, sockets and ioctl are not recorded)"
+BELOW = "\n" + " " * 14
+unaccepted: set[str] = set()  # steps whose last cell was refused
 
 
 class NotYet(Refused):
@@ -36,11 +42,19 @@ def load_ipython_extension(shell: Any) -> None:
 
 def build(line: str, cell: str) -> None:
     """Write the steps of a cell, and try them. Errors: Refused, NotYet, Interrupted; each shows its sentence alone."""
-    room = line.strip()
+    named = set(re.findall(r"^def (\w+)", cell, re.MULTILINE))
+    unaccepted.update(named)
+    take(line.strip(), cell)
+    unaccepted.difference_update(named)
+
+
+def take(room: str, cell: str) -> None:
+    """Write and try the steps of a cell. Errors: as `build`."""
     steps = steps_of(room)
     tree = parse_cell(cell)
     workspace = Workspace()
     written = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    refuse_strangers(written, room)
     mine = [node for node in written if node.name in steps]
     if not mine:
         raise Refused(f"this cell defines no step of {room}: a function of one of these names is due: "
@@ -49,10 +63,12 @@ def build(line: str, cell: str) -> None:
     for function in written:
         lab, step = steps.get(function.name, (None, None))
         if is_stub(function):
+            unaccepted.discard(function.name)
             say(f"{function.name} is not written yet: {what_to_write(function)}.")
             continue
         number = (lab or steps[mine[0].name][0]).number
         workspace.write_step(tree, cell, function, room, number)
+        unaccepted.discard(function.name)
         bar.redraw()
         if step:
             attempt(step, workspace)
@@ -65,6 +81,15 @@ def steps_of(room: str) -> dict[str, tuple[Lab, Step]]:
         rooms = dict.fromkeys(step.room for lab in LABS for step in lab.steps)
         raise Refused(f"%%build {room}: there is no such room".replace("  ", " "), f"%%build {', '.join(rooms)}")
     return found
+
+
+def refuse_strangers(written: list[ast.FunctionDef], room: str) -> None:
+    """Errors: Refused for a step of another room."""
+    for lab in LABS:
+        for step in lab.steps:
+            if step.room != room and any(function.name == step.name for function in written):
+                raise Refused(f"{step.name} belongs to {step.room}, and this cell is for {room}",
+                              f"begin the cell with %%build {step.room}")
 
 
 def parse_cell(cell: str) -> ast.Module:
@@ -93,9 +118,9 @@ def what_to_write(function: ast.FunctionDef) -> str:
     last = function.body[-1]
     given = last.exc.args if isinstance(last, ast.Raise) and isinstance(last.exc, ast.Call) else []
     if given and isinstance(given[0], ast.Constant) and given[0].value:
-        return str(given[0].value).rstrip(".")
+        return str(given[0].value).rstrip(".").removeprefix(f"write {function.name}: ")
     doc = (ast.get_docstring(function) or "").split("\n")[0].rstrip(".")
-    return f"write {function.name}" + (f", so that it does this: {doc}" if doc else ", and take the raise away")
+    return f"it is to do this: {doc}" if doc else "write its body, and take the raise away"
 
 
 # ---- trying it
@@ -106,8 +131,13 @@ def attempt(step: Step, workspace: Workspace) -> None:
     if verdict.output:
         say(verdict.output.rstrip("\n"))
     if not verdict.passed:
-        raise NotYet(f"{step.name}({shown(step.example)}): " + told_failure(verdict))
+        raise NotYet(f"{as_called(step)}: " + told_failure(verdict))
     say("\n".join(told(step, verdict.values)))
+
+
+def as_called(step: Step) -> str:
+    """The call that tries a step, as people read it."""
+    return f"{step.name}({shown(step.example, getattr(importlib.import_module(step.module), step.name))})"
 
 
 def told_failure(verdict: Verdict) -> str:
@@ -121,7 +151,6 @@ def told(step: Step, seen: dict[str, Any]) -> list[str]:
     """What the kernel showed of a step, in lines without numbers that change."""
     unread = "" if step.returns else ", which nobody reads"
     result = f"returned {seen['returned']}{unread}" if seen["returned"] else "came back"
-    calls = seen["calls"][:3] + (["…"] if len(seen["calls"]) > 3 else [])
     before, after = seen["name_before"], seen["name_after"]
     if seen["before"]:
         what = [f"  {name + ':':11} {was}" + (f", then {now}" if now != was else ", unchanged")
@@ -131,8 +160,8 @@ def told(step: Step, seen: dict[str, Any]) -> list[str]:
         what = [f"  host name:  {before}, {now}; outside: {seen['host']}"]
     changed = ", ".join(seen["changed"])
     return [
-        f"{step.name}({shown(step.example)}) ran in a process of its own, and {result}",
-        f"  calls:      {'; '.join(calls) or 'none of contain_lab.syscalls'}",
+        f"{as_called(step)} ran in a process of its own, and {result}",
+        f"  calls:      {BELOW.join(seen['calls']) or UNSEEN}",
         f"  namespaces: {f'another one for {changed}' if changed else 'the same as before'}",
         *what,
     ]

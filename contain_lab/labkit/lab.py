@@ -14,12 +14,13 @@ from pathlib import Path
 
 from contain_lab import engine, features
 from contain_lab.errors import NotFound
-from contain_lab.labkit import judge, leftovers, standing, table
+from contain_lab.labkit import judge, leftovers, progress, standing, table
 from contain_lab.labkit.pictures import Picture
 from contain_lab.labkit.pictures import runtime as runtime_picture
 from contain_lab.labkit.pictures import standing as standing_picture
 from contain_lab.labkit.pictures.bar import Bar
 from contain_lab.labkit.sentence import Refused
+from contain_lab.labkit.workspace import Workspace
 
 
 def begin(number: str) -> Bar:
@@ -41,8 +42,8 @@ def begin(number: str) -> Bar:
 
 
 def where_i_stand() -> Picture:
-    """All labs, a line each: how many steps are the student's, how many checks have passed."""
-    return standing_picture.draw(standing.read())
+    """All labs, a line each: how many steps are the student's, how many checks have passed; below, what is next."""
+    return standing_picture.draw(standing.read(), progress.where(progress.read(Workspace())))
 
 
 def ready_commands() -> None:

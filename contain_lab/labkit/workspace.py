@@ -17,7 +17,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from contain_lab import files
+from contain_lab import files, syscalls
 from contain_lab.labkit.generator.build import BEGIN, END, free_names
 from contain_lab.labkit.sentence import Refused
 from contain_lab.labkit.standing import FOLDER
@@ -72,7 +72,7 @@ class Workspace:
             names, them = ", ".join(unknown), "it" if len(unknown) == 1 else "them"
             raise Refused(f"{function.name} uses {names}, and {self.folder.name}/{path.name} would not have {them}: "
                           "what another cell defines stays in the notebook",
-                          f"import {names} in this cell, or write {them} into the function")
+                          meant(unknown) or f"import {names} in this cell, or write {them} into the function")
 
     def _refuse_edited(self, name: str, stands: str, new: str, path: Path) -> None:
         """What stands in the file is overwritten only if it is what a cell wrote."""
@@ -127,6 +127,14 @@ class Workspace:
 
     def _write(self, name: str, value: dict[str, Any]) -> None:
         files.write(str(self.folder / name), json.dumps(value, indent=1, sort_keys=True) + "\n", 0o644)
+
+
+def meant(unknown: list[str]) -> str:
+    """A hint for names that are calls or constants of `syscalls`; "" where one is none."""
+    if any(name.startswith("_") or not hasattr(syscalls, name) for name in unknown):
+        return ""
+    return (f"did you mean {', '.join(f'syscalls.{name}' for name in unknown)}? "
+            "`from contain_lab import syscalls` in this cell brings it in")
 
 
 # ---- the text of a file

@@ -4,8 +4,10 @@ A new mount namespace begins with a copy of every mount. A copy of a *shared* mo
 the original, so unsharing alone hides nothing: propagation has to be cut, too.
 """
 
-from contain_lab import syscalls
+from contain_lab import steps, syscalls
 from contain_lab.syscalls import CLONE_NEWNS, MS_REC
+
+steps.readers["propagation"] = lambda flags: syscalls.flag_names(flags, "MS_")
 
 
 def unshare_mount() -> None:

@@ -12,6 +12,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from contain_lab.errors import ContainLabError
 from contain_lab.labkit import build
+from contain_lab.labkit.checking import CheckFailed, check
 from contain_lab.labkit.sentence import Refused
 from contain_lab.labkit.workspace import Workspace
 
@@ -142,6 +143,30 @@ def test_an_unknown_room_is_refused_with_the_known_ones(room: str):
     assert "namespaces" in refused.value.hint
 
 
+def test_a_step_of_another_room_is_sent_there(untried: None):
+    for more in ("", SET):
+        with pytest.raises(Refused, match="bind_rootfs belongs to rootfs") as refused:
+            build.build("namespaces", f"{more}\n\ndef bind_rootfs(root):\n    print(root)\n")
+        assert "%%build rootfs" in refused.value.hint
+    assert not Path("my_runtime").exists()
+
+
+def test_a_call_without_its_module_is_named(untried: None):
+    with pytest.raises(Refused, match="set_hostname uses sethostname") as refused:
+        build.build("namespaces", IMPORT + "def set_hostname(name):\n    sethostname(name)\n")
+    assert "did you mean syscalls.sethostname?" in refused.value.hint
+
+
+@needs_root
+def test_a_check_after_a_refused_cell_says_that_nothing_of_it_was_kept():
+    with pytest.raises(Refused):
+        build.build("namespaces", "def set_hostname(name):\n    helper(name)\n")
+    with pytest.raises(CheckFailed, match="your last cell with it was not accepted"):
+        check("uts.hostname")
+    build.build("namespaces", SET)
+    assert check("uts.hostname").passed
+
+
 def test_a_name_that_the_file_has_is_taken(untried: None):
     Path("my_runtime").mkdir()
     Path("my_runtime/namespaces.py").write_text("LIMIT = 64\n\n\ndef shorten(name):\n    return name[:LIMIT]\n")
@@ -172,8 +197,8 @@ def test_names_of_the_function_itself_are_known(untried: None, body: str):
 # ---- a stub
 
 @pytest.mark.parametrize(("body", "said"), [
-    ('raise NotImplementedError("write set_hostname: give it a name")', "write set_hostname: give it a name"),
-    ("raise NotImplementedError", "write set_hostname"),
+    ('raise NotImplementedError("write set_hostname: give it a name")', "not written yet: give it a name."),
+    ("raise NotImplementedError", "write its body"),
     ('"""Give it a name."""\n    raise NotImplementedError()', "Give it a name"),
 ])
 def test_a_stub_says_what_to_write_and_is_not_written(body: str, said: str, capsys: pytest.CaptureFixture[str]):
@@ -223,6 +248,38 @@ def test_a_step_that_does_not_come_back_is_an_error_with_its_own_lines(body: str
     assert [word for word in words if word not in shown] == []
     assert not re.search(r"contain_lab/[\w/]+\.py", shown)
     assert "def set_hostname" in text()    # it is written all the same: the student goes on from there
+
+
+@needs_root
+def test_a_wrong_signature_is_answered_with_the_one_that_is_wanted():
+    with pytest.raises(build.NotYet) as failed:
+        build.build("namespaces", "def set_hostname():\n    pass\n")
+    assert "`def set_hostname(name):` is wanted" in failed.value.message
+    assert "errno" not in failed.value.message
+
+
+@needs_root
+def test_arguments_come_as_the_runtime_passes_them(capsys: pytest.CaptureFixture[str]):
+    build.build("rootfs", "def mount_proc(root, target, options):\n    print(options + ('subset=pid',))\n")
+    assert "('nosuid', 'noexec', 'nodev', 'subset=pid')\n" in capsys.readouterr().out
+
+
+@needs_root
+def test_flags_have_names_and_every_call_is_told(capsys: pytest.CaptureFixture[str]):
+    build.build("namespaces", IMPORT + "def set_propagation(path, flags):\n    for _ in range(5):\n"
+                                       "        syscalls.mount(None, path, None, flags)\n")
+    told = capsys.readouterr().out
+    assert 'set_propagation("/tmp/shared", MS_PRIVATE) ran' in told
+    assert told.count('mount(NULL, "/tmp/shared", NULL, MS_PRIVATE) = 0\n') == 5
+
+
+@needs_root
+def test_both_returns_of_a_clone_are_seen(capsys: pytest.CaptureFixture[str]):
+    build.build("namespaces", IMPORT + "def clone_into_namespaces(kinds):\n    print('once')\n"
+                "    pid = syscalls.clone3(syscalls.CLONE_NEWPID)\n    print('child' if pid == 0 else 'parent')\n"
+                "    return pid\n")
+    told = capsys.readouterr().out.splitlines()
+    assert sorted(told[:3]) == ["child", "once", "parent"]
 
 
 @needs_root

@@ -145,6 +145,15 @@ def test_a_lab_that_is_done_leads_to_the_next(here: Path, judged: dict[str, str]
     assert {each["name"]: each["mine"] for each in told["labs"][1]["steps"]}["join_namespace"]
 
 
+def test_a_folder_in_labs_is_found_from_beside_labs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                                     capsys: pytest.CaptureFixture[str]):
+    (tmp_path / "labs").mkdir()
+    write(tmp_path / "labs", SET)
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["progress"]) == 0
+    assert "mine   set_hostname" in capsys.readouterr().out
+
+
 def test_progress_without_a_folder_names_every_lab_and_the_first_step(tmp_path: Path, cli: str):
     done = subprocess.run([cli, "progress"], cwd=tmp_path, capture_output=True, text=True, check=True,
                           env={"PATH": os.environ["PATH"]})

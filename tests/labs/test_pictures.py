@@ -43,6 +43,13 @@ def test_a_step_is_yours_or_due_or_the_packages():
     assert {"✓ set_hostname", "unshare_uts", "join_namespace", "mount_proc"} <= set(words(picture.svg))
 
 
+def test_a_step_that_is_written_has_no_tick_before_a_check_of_it_has_passed():
+    picture = runtime_picture.draw(LAB, ROWS, Standing(frozenset({"set_hostname"}), frozenset({"uts.join"})))
+    assert "set_hostname (written)" in picture.text
+    assert "set_hostname" in words(picture.svg)
+    assert "✓ set_hostname" not in words(picture.svg)
+
+
 def test_the_bar_grows_with_each_check_and_is_as_long_as_the_share():
     def bar(*passed: str) -> tuple[str, float]:
         picture = runtime_picture.draw(LAB, ROWS, Standing(frozenset(), frozenset(passed)))
@@ -60,13 +67,16 @@ def test_the_bar_grows_with_each_check_and_is_as_long_as_the_share():
 
 
 def test_a_lab_whose_checks_have_all_passed_has_a_whole_bar_and_a_tick():
-    picture = standing_picture.draw(Standing(frozenset({"set_hostname"}), frozenset(each.id for each in LAB.checks)))
+    picture = standing_picture.draw(Standing(frozenset({"set_hostname"}), frozenset(each.id for each in LAB.checks)),
+                                    "next: write unshare_uts (lab 01)")
     line = next(each for each in words(picture.svg) if each.startswith("✓"))
     assert line == f"✓ steps 1 of 3, checks 4 of 4, points {LAB.points} of {LAB.points}"
     assert line[2:] in picture.text
     bars = [float(each.get("width", 0)) for each in ET.fromstring(picture.svg).iter(f"{SVG}rect")]
     assert bars.count(standing_picture.LONG) == 1 + sum(bool(each.checks) for each in LABS)
     assert "Where you stand: 10 of" in picture.svg
+    assert "next: write unshare_uts (lab 01)" in words(picture.svg)
+    assert picture.text.endswith("\nnext: write unshare_uts (lab 01)")
 
 
 def test_the_bar_that_a_notebook_shows_is_drawn_again_in_its_place(monkeypatch):

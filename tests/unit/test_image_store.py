@@ -128,3 +128,12 @@ def test_finding_an_image_imports_nothing_slow() -> None:
     loaded = json.loads(said.stdout.replace("'", '"'))
     assert "contain_lab.image.store" in loaded
     assert not {"json", "shutil", "subprocess", "tempfile", "hashlib", "dataclasses", "typing"} & set(loaded)
+
+
+@pytest.mark.needs("root")
+def test_a_store_that_cannot_be_made_is_an_error_with_a_way_out(monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(store, "folder", lambda: str(tmp_path / "file" / "images"))
+    with pytest.raises(ContainLabError, match=r"image store .*ENOTDIR") as refused, making.store_locked():
+        pass
+    assert "CONTAIN_LAB_DATA" in refused.value.hint

@@ -326,3 +326,13 @@ def test_a_package_whose_file_is_a_link_to_what_others_may_write_is_refused(room
     os.symlink(tmp_path / "open.py", f"{path}/namespaces.py")
     with pytest.raises(ContainLabError, match="others may write here"):
         steps.use(path, [room])
+
+
+def test_a_flag_has_its_name_where_its_parameter_is_known(monkeypatch):
+    monkeypatch.setitem(steps.readers, "propagation", {4: "FOUR"}.get)
+
+    def step(path, propagation):
+        pass
+
+    assert steps.shown(["/", 4], step) == '"/", FOUR'
+    assert steps.shown(["/", 4]) == '"/", 4'

@@ -144,3 +144,13 @@ def test_the_docstring_of_a_call_names_its_manual_page(name):
 
 def test_whoever_calls_a_call_of_os_finds_it_there():
     assert [name for name in syscalls.OF_OS if not callable(getattr(os, name, None))] == []
+
+
+def test_an_argument_of_a_wrong_kind_is_named():
+    with pytest.raises(TypeError, match=r"^setns: kind is \(1, 2\): a number or a text is due$"):
+        syscalls.setns(0, (1, 2))
+
+
+def test_flags_of_an_open_have_names():
+    assert syscalls.decoded_arguments("openat2", (-100, "/", os.O_PATH | os.O_CLOEXEC, 0, 0))["flags"] == (
+        "O_PATH|O_CLOEXEC")

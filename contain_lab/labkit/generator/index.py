@@ -18,7 +18,7 @@ from contain_lab.labkit.table import Lab
 
 SAID = re.compile(r"\*(Easy|Moderate|Hard),\s(\d+)\sminutes|^##+\s(.+)$", re.MULTILINE)
 FIXED = "\u00a0"    # a blank at which no line breaks
-ALIKE = {"image busybox"}    # every lab needs it, and the set-up makes it
+ALIKE = {"privileges", "image busybox"}    # every lab needs them, and the index says so
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ kernel ends it, and it takes away what it made.
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import json
 import os
 import subprocess
@@ -27,6 +29,8 @@ BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from contain_lab.labkit.jud
 STEP_SECONDS = 5.0  # for one call of a step
 PATIENCE = 5.0  # for a judge that was asked to end: on a busy machine it takes a while
 KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ")
+REASONS = ("; the kernel's reason is the errno name in capitals, "
+           "and the manual page of the call says what it means")
 SECONDS = 60  # the judge has limits of its own; this one is for a judge that is broken
 
 
@@ -129,8 +133,18 @@ def told_values(values: dict[str, Any], package: Path, check: Check) -> dict[str
     name = frames[-1][0] if frames else f"{room}.py"
     kind, said = str(values.get("raised") or ""), str(values.get("said") or "")
     error = said if kind in ("SyntaxError", "Unloadable") else f"{kind}: {said}".rstrip(": ")
-    return {**values, "step": step, "file": f"{package.name}/{name}", "error": error,
-            "line": frames[-1][1] if frames else 0, "lines": source_lines(package, frames)}
+    file, line = f"{package.name}/{name}", frames[-1][1] if frames else 0
+    return {**values, "step": step, "file": file, "error": error, "line": line, "lines": source_lines(package, frames),
+            "reasons": REASONS if values.get("errno") else "",
+            "place": f"line {line} of {file}, and the manual page of what it calls" if frames else called_as(step)}
+
+
+def called_as(step: str) -> str:
+    """Where to look when no line of the step has run: its first one, as it is wanted."""
+    ours = inspect.signature(getattr(importlib.import_module(find_step(step)[1].module), step))
+    plain = ours.replace(parameters=[each.replace(annotation=each.empty) for each in ours.parameters.values()],
+                         return_annotation=ours.empty)
+    return f"the first line of {step}: `def {step}{plain}:` is wanted, and no line below it has run"
 
 
 def source_lines(package: Path, frames: list[tuple[Any, ...]]) -> list[str]:

@@ -12,10 +12,11 @@ The machine is left as it was also when this process is stopped (SIGTERM), or wh
 
 import os
 import sys
+import time
 
 from contain_lab import files, syscalls
 from contain_lab.errors import ContainLabError, explain
-from contain_lab.labkit.sandbox import Failed, Sandbox, student
+from contain_lab.labkit.sandbox import Failed, Sandbox, children, student
 from contain_lab.labkit.sandbox import ids as sandbox_ids
 
 TYPE_CHECKING = False
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from contain_lab.labkit.sandbox.student import Actor
 
 SIGTERM = 15
+SETTLED = 0.5  # seconds for a child to print in
 LINGER = 0.1  # seconds that pass before the last look, where a step is graded: there is a seed then
 
 
@@ -118,8 +120,17 @@ def attempt(judge: Judge, topic: "ModuleType", step: str, args: "list[Any]") -> 
         look = getattr(topic, "SHOWN", {}).get(step)  # what else this step changes, told in a sentence
         seen = look(box) if look else None
         said = box.must(step, *args)
+        await_print(box)
         after = box.namespaces(box.student)
         return {"calls": said["calls"], "returned": said["returned"], "name_before": name,
                 "name_after": box.hostname(box.student), "host": box.hostname(box.init),
                 "before": seen, "after": look(box) if look else None,
                 "changed": [kind for kind in before if before[kind] != after[kind]]}
+
+
+def await_print(box: Sandbox) -> None:
+    """Where a step returned in a child, too: wait until the child has printed, and stands still."""
+    end = time.monotonic() + SETTLED
+    for child in children(box.student) if box.scene.twice else ():
+        while os.path.lexists(f"/proc/{child}/fd/{student.GATE}") and time.monotonic() < end:
+            time.sleep(0.002)

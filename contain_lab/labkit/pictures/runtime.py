@@ -1,7 +1,7 @@
 """The runtime so far, as a picture: every step of a default container, the student's own among them.
 
-Steps stand room by room in the order in which they are called. Three kinds: yours; to write in this lab; the
-package's. A bar tells how many checks of the lab have passed.
+Steps stand room by room in the order in which they are called. Four kinds: yours, and a check has
+passed; written; to write in this lab; the package's. A bar tells how many checks of the lab have passed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from contain_lab.labkit.standing import Standing
 from contain_lab.labkit.table import LABS, Lab
 
 WIDTH, LEFT, LINE, LETTER = 780, 112, 25, 6.65
-LEGEND = {"yours": "written by you", "this lab": "to write in this lab", "ours": "the package's until then"}
+LEGEND = {"yours": "yours, checked", "written": "written, not checked", "this lab": "to write in this lab",
+          "ours": "the package's"}
 
 
 def draw(lab: Lab, rows: list[tuple[str, str]], standing: Standing) -> Picture:
@@ -40,12 +41,15 @@ def draw(lab: Lab, rows: list[tuple[str, str]], standing: Standing) -> Picture:
 
 
 def _kinds(lab: Lab, rows: list[tuple[str, str]], standing: Standing) -> dict[str, dict[str, str]]:
-    """room -> step -> "yours", "this lab" or "ours"; steps that only labs know are added to their room."""
+    """room -> step -> "yours", "written", "this lab" or "ours"; steps that only labs know are added to their room."""
     taught = [(step.room, step.name) for each in LABS if each.number <= lab.number for step in each.steps]
     here = {step.name for step in lab.steps}
+    checked = {name for each in LABS for check in each.checks if check.id in standing.passed for name in check.steps}
     found: dict[str, dict[str, str]] = {}
     for room, name in [*rows, *taught]:
-        kind = "yours" if name in standing.steps else "this lab" if name in here else "ours"
+        kind = "this lab" if name in here else "ours"
+        if name in standing.steps:
+            kind = "yours" if name in checked else "written"
         found.setdefault(room, {}).setdefault(name, kind)
     return found
 
@@ -55,7 +59,8 @@ def _write(lab: Lab, kinds: dict[str, dict[str, str]], counted: str) -> str:
     for room, steps in kinds.items():
         said = ", ".join(name if kind == "ours" else f"{name} ({kind})" for name, kind in steps.items())
         lines.append(f"  {room}: {said}")
-    return "\n".join([*lines, "yours: written by you; this lab: to write here; the rest: the package's"])
+    return "\n".join([*lines, "yours: a check of it has passed; written: none has; "
+                      "this lab: to write here; the rest: the package's"])
 
 
 # ---- the drawing
@@ -98,7 +103,8 @@ def _width(name: str, kind: str) -> float:
 
 
 def _chip(x: float, y: float, name: str, kind: str) -> list[str]:
-    colours = {"yours": (MINE, MINE, PAPER), "this lab": (PAPER, YOURS, YOURS), "ours": (OURS, EDGE, FAINT)}
+    colours = {"yours": (MINE, MINE, PAPER), "written": (PAPER, MINE, MINE),
+               "this lab": (PAPER, YOURS, YOURS), "ours": (OURS, EDGE, FAINT)}
     fill, edge, ink = colours[kind]
     said = f"✓ {name}" if kind == "yours" else name
     return [box(x, y, _width(name, kind), LINE - 4, fill, edge, 4, dashed=kind == "this lab"),

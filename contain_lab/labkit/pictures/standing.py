@@ -10,17 +10,18 @@ WIDTH, TOP, ROW, BAR, COUNTED = 780, 46, 27, 336, 480
 LONG = 128    # pixels of a bar
 
 
-def draw(now: Standing) -> Picture:
-    """The labs, and how many steps and checks of each are done."""
+def draw(now: Standing, ahead: str) -> Picture:
+    """The labs, and how many steps and checks of each are done; ahead: a sentence on what is next, below them."""
     lines = [(lab, *_counted(lab, now)) for lab in LABS]
     wide = max(len(lab.title) for lab in LABS)
-    words = "\n".join(f"{lab.number} {lab.title:{wide}}  {counted}" for lab, counted, _ in lines)
+    words = "\n".join(f"{lab.number} {lab.title:{wide}}  {counted}" for lab, counted, _ in lines) + f"\n{ahead}"
     points = sum(check.points for lab in LABS for check in lab.checks if check.id in now.passed)
     whole = f"{points} of {sum(lab.points for lab in LABS)} points"
     parts = [text(14, 27, "Where you stand", 15, bold=True), text(WIDTH - 14, 27, whole, 13, FAINT, anchor="end")]
     for at, (lab, counted, share) in enumerate(lines):
         parts += _line(lab, counted, share, TOP + ROW * at)
-    return Picture(card(WIDTH, TOP + ROW * len(LABS) + 12, f"Where you stand: {whole}", words, parts), words)
+    parts.append(text(14, TOP + ROW * len(LABS) + 20, ahead, 13, INK))
+    return Picture(card(WIDTH, TOP + ROW * len(LABS) + 36, f"Where you stand: {whole}", words, parts), words)
 
 
 def _counted(lab: Lab, now: Standing) -> tuple[str, float | None]:

@@ -29,7 +29,7 @@ def reveal(id: str) -> Sentence:
     """Set the stored choice beside the right one, and say why."""
     question, choice = find(id), stored(id)
     if choice:
-        return Sentence(f"You predicted {choice}. {question.judge(choice)}".replace("\n", " "))
+        return Sentence(f"You predicted {choice}. {question.judge(choice)}")
     return Sentence(f"No prediction is stored. {question.right} is right: {question.choice(question.right)}\n"
                     f"{question.because}")
 
@@ -48,7 +48,7 @@ def store(id: str, letter: str) -> str:
     first = kept.get(id, {}).get("first", letter)
     os.makedirs(os.path.dirname(KEPT), exist_ok=True)
     files.write(KEPT, files.dump_json({**kept, id: {"first": first, "last": letter}}) + "\n", 0o644)
-    return f"Your prediction is stored: {letter}) {said} Now run the next cell."
+    return f"Your prediction is stored: {letter}) {said}\nNow run the next cell."
 
 
 def stored(id: str) -> str:

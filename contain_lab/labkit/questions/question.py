@@ -43,7 +43,7 @@ class Question:
     def judge(self, letter: str) -> str:
         """A sentence or two on a choice."""
         if self.choice(letter) == self.choice(self.right):
-            return f"{letter} is right. {self.because}"
+            return f"{letter} is right.\n{self.because}"
         return f"{letter} is not right; {self.right} is: {self.choice(self.right)}\n{self.because}"
 
 

@@ -235,7 +235,7 @@ class Sandbox(Looking):
 
     def refused(self, answer: "student.Answer", step: str) -> Failed:
         """The failure that belongs to an exception of a step, or of loading its file."""
-        values = {"step": step, **{name: answer.get(name, "") for name in ("raised", "said", "frames")}}
+        values = {"step": step, **{name: answer.get(name, "") for name in ("raised", "said", "frames", "errno")}}
         kind = answer["raised"]
         known = {"NotImplementedError": "not_written", "SystemExit": "exited", "Borrowed": "borrowed",
                  "Missing": "not_written", "SyntaxError": "syntax", "Unloadable": "unloadable",

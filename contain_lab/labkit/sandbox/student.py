@@ -64,7 +64,8 @@ def be_student(scene: Scene, actor: "Actor", gate: int, report: int, out: int) -
     try:
         os.setsid()
         arrange(gate, report, out)
-        sys.stdout = open(1, "w", encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115
+        # line by line: what is printed before a step forks is not printed by its child once more
+        sys.stdout = open(1, "w", 1, encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115
         sys.stderr = open(2, "w", encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115
         for limit, value in ((RLIMIT_CORE, 0), (RLIMIT_AS, MEMORY)):
             syscalls.prlimit(0, limit, value, value)
@@ -110,17 +111,23 @@ def call_step(scene: Scene, name: str, args: "list[Any]") -> "Answer":
     me = os.getpid()
     answer: Answer
     try:
-        result = load(scene, name)(*args)
+        result = load(scene, name)(*as_passed(args))
         answer = {"returned": "" if result is None else repr(result)[:200]}
     except BaseException as error:  # noqa: BLE001 - a student's step may raise anything, SystemExit too
         answer = raised(error, scene.package)
         del error
     if os.getpid() != me:  # the step forked, and both have come back
         if scene.twice and answer.get("returned") == "0":
+            flush()
             stand_still()
         os._exit(0)
     flush()
     return answer
+
+
+def as_passed(value: "Any") -> "Any":
+    """Arguments as the runtime passes them: JSON has lists, steps take tuples."""
+    return tuple(map(as_passed, value)) if isinstance(value, list) else value
 
 
 def stand_still() -> "NoReturn":
