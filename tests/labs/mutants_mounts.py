@@ -22,6 +22,9 @@ MUTANTS: dict[str, dict[str, tuple[str, str]]] = {
                             "mounts.propagation.more"),
         "binds": (SET.format("syscalls.mount(path, path, None, MS_BIND | MS_REC); "
                              "syscalls.mount(None, path, None, MS_REC | propagation)"), "mounts.propagation.mounted"),
+        "recursive_alone": (SET.format("syscalls.mount(None, path, None, MS_REC)"), "no_propagation"),
+        "swallows": (SET.format("try: syscalls.mount(None, path, None, MS_REC | propagation)\n    except OSError: pass"),
+                     "swallowed"),
         "flags_of_two_kinds": (SET.format("syscalls.mount(path, path, None, MS_REC | MS_SHARED | propagation)"),
                                "raised"),
     },
@@ -47,6 +50,12 @@ MUTANTS: dict[str, dict[str, tuple[str, str]]] = {
                                    "mounts.proc.followed"),
         "swallows": (f"{PROC.format('try: mount_well(root, target, options)')}\n    except Exception: pass\n\n\n"
                      + GOOD_PROC.partition("\n\n\n")[2].replace("mount_proc", "mount_well"), "mounts.proc.silent"),
+        "swallows_the_mount": (PROC.format("rootfs.check_real_directory(root, target)\n    try: rootfs.mount_new("
+                                           "root, target, 'proc', 'proc', options)\n    except OSError: pass"),
+                               "swallowed"),
+        "another_source": (PROC.format("rootfs.check_real_directory(root, target); "
+                                       "rootfs.mount_new(root, target, 'proc', 'tmpfs', options)"),
+                           "mounts.proc.source"),
         "no_place_for_it": (PROC.format("syscalls.mount('proc', root + target, 'proc', "
                                         "MS_NOSUID | MS_NODEV | MS_NOEXEC)"), "raised"),
     },
@@ -56,7 +65,10 @@ MUTANTS: dict[str, dict[str, tuple[str, str]]] = {
                            "mounts.readonly.nothing"),
         "writable": (READONLY.format(f"{OPEN}{COPY}; attach(tree, place)"), "mounts.readonly.writable"),
         "no_copy": (READONLY.format(f"{OPEN}syscalls.mount_setattr(place, AT_EMPTY_PATH, MOUNT_ATTR_RDONLY); "
-                                    "os.close(place)"), "raised"),
+                                    "os.close(place)"), "not_copied"),
+        "attached_the_wrong_way": (READONLY.format(f"{OPEN}{COPY}; {CLOSE}; attach(place, tree)"), "not_detached"),
+        "swallows": (READONLY.format(f"try: place = files.open_in_root(root, path); {COPY}; {CLOSE}; attach(tree, place)\n"
+                                     "    except OSError: pass"), "swallowed"),
         "the_whole_root": (READONLY.format("place = os.open(root, os.O_PATH); "
                                            "syscalls.mount_setattr(place, AT_EMPTY_PATH, MOUNT_ATTR_RDONLY); "
                                            "os.close(place)"), "mounts.readonly.more"),

@@ -12,7 +12,12 @@ MUTANTS = {
         "does_nothing": (BIND.format("return None"), "root.bind.nothing"),
         "never_attached": (BIND.format(f"{COPY}; os.close(tree)"), "root.bind.nothing"),
         "opened_not_copied": (BIND.format(f"tree = syscalls.open_tree(AT_FDCWD, root, OPEN_TREE_CLOEXEC); {PLACE}; "
-                                          "syscalls.move_mount(tree, place)"), "raised"),
+                                          "syscalls.move_mount(tree, place)"), "not_detached"),
+        "opened_with_all_below": (BIND.format(f"{COPY.replace('OPEN_TREE_CLONE | ', '')}; os.close(tree)"), "not_copied"),
+        "attached_the_wrong_way": (BIND.format(f"{COPY}; {PLACE}; from contain_lab.rootfs import attach; "
+                                               "attach(place, tree)"), "not_detached"),
+        "swallows": (BIND.format("try: syscalls.mount(root, root, None, MS_BIND | MS_REC)\n    except OSError: pass"),
+                     "swallowed"),
         "fixed_place": (BIND.format("os.makedirs('/tmp/root', exist_ok=True); "
                                     "syscalls.mount(root, '/tmp/root', None, MS_BIND | MS_REC)"),
                         "root.bind.elsewhere"),
@@ -44,6 +49,11 @@ MUTANTS = {
                                       "os.chdir('/tmp/other'); syscalls.pivot_root('.', '.'); "
                                       "syscalls.umount2('.', MNT_DETACH); os.chdir('/')"), "root.pivot.elsewhere"),
         "no_mount": (PIVOT.format("os.chdir(root + '/..'); syscalls.pivot_root('.', '.')"), "root.pivot.refused"),
+        "unmounts_first": (PIVOT.format("os.chdir(root); syscalls.umount2('.', MNT_DETACH); "
+                                        "syscalls.pivot_root('.', '.'); os.chdir('/')"), "detached_root"),
+        "swallows": (PIVOT.format("try: os.chdir(root); syscalls.pivot_root('.', '.'); "
+                                  "syscalls.umount2('.', MNT_DETACH); os.chdir('/')\n    except OSError: pass"),
+                     "swallowed"),
         "old_root_above": (PIVOT.format("syscalls.pivot_root(root, '/')"), "root.pivot.refused"),
         "imports_afterwards": (PIVOT.format("os.chdir(root); syscalls.pivot_root('.', '.'); "
                                             "syscalls.umount2('.', MNT_DETACH); import csv"), "raised"),

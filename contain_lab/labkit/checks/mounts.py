@@ -6,7 +6,7 @@ from contain_lab import rootfs, syscalls
 from contain_lab.labkit.checks.root import identity_inside
 from contain_lab.labkit.looking import mount_table
 from contain_lab.labkit.sandbox import Failed
-from contain_lab.syscalls import CLONE_NEWNS, MS_BIND, MS_PRIVATE, MS_REC, MS_SHARED, MS_SLAVE
+from contain_lab.syscalls import CLONE_NEWNS, MS_BIND, MS_PRIVATE, MS_REC, MS_SHARED, MS_SLAVE, MS_UNBINDABLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from contain_lab.labkit.looking.mount_table import Mount
     from contain_lab.labkit.sandbox import Sandbox
 
+UNBINDABLE = "/closed"  # a mount of every root that the kernel lets nobody copy
 INNER = "/etc/inner"  # a file system is mounted there, in every root
 SHARED, ROOT = "/tmp/shared", "/tmp/box/root"  # the table's example arguments
 OPTIONS = ("nosuid", "noexec", "nodev")
@@ -45,7 +46,13 @@ def arrange_root(root: str) -> None:
         os.close(os.open(file, os.O_WRONLY | os.O_CREAT))
     for link in ("link", "linked-proc"):
         os.symlink(outside, f"{root}/{link}")
-    rootfs.mount_tmpfs("/", root + INNER, ("size=64k",))
+    for place in (INNER, UNBINDABLE):
+        rootfs.mount_tmpfs("/", root + place, ("size=64k",))
+
+
+def close(root: str) -> None:
+    """Let nobody copy the mount at UNBINDABLE. A copy of the mount namespace would forget it."""
+    syscalls.mount(None, root + UNBINDABLE, None, MS_UNBINDABLE)
 
 
 SCENES: "dict[str, dict[str, Any]]" = {
@@ -90,6 +97,8 @@ def propagation(judge: "Judge") -> dict[str, object]:
             before = {mount.id: mount for mount in mount_table.seen(box.student)}
             box.must("set_propagation", place, flag)
             _look_at_propagation(mount_table.seen(box.student), before, place, KINDS[flag])
+        box.must_refuse("set_propagation", f"{places[0]}/not/there", MS_PRIVATE,
+                        where="called with a path that is not there (ENOENT)")
     return {}
 
 
@@ -121,6 +130,8 @@ def proc(judge: "Judge") -> dict[str, object]:
             _look_at_proc(box, before, root, target)
         for target in ("/linked-proc", "/link/proc"):
             _look_at_link(box, root, target)
+        box.must_refuse("mount_proc", root, "/etc/passwd", OPTIONS, closes=False,
+                        where="called with the path of a file, where no file system can be mounted (ENOTDIR)")
     return {}
 
 
@@ -152,6 +163,8 @@ def _look_at_proc(box: "Sandbox", before: "list[Mount]", root: str, target: str)
         raise Failed("mounts.proc.other_kind", kind=mine[-1].kind, **values)
     if mine[-1].device in {mount.device for mount in before}:
         raise Failed("mounts.proc.bound", **values)
+    if mine[-1].source not in ("proc", "none"):  # none: it was given no name
+        raise Failed("mounts.proc.source", source=mine[-1].source, **values)
     if missing := [option for option in OPTIONS if option not in mine[-1].options]:
         raise Failed("mounts.proc.options", missing=", ".join(missing), **values)
 
@@ -162,7 +175,7 @@ def readonly(judge: "Judge") -> dict[str, object]:
     """make_path_readonly(root, path): path and all below it refuse to be written, and nothing else does."""
     root = f"/tmp/{judge.fresh_name()}/root"
     outside = f"{os.path.dirname(root)}/outside"
-    with judge.sandbox(apart=CLONE_NEWNS, arrange=lambda: arrange_root(root)) as box:
+    with judge.sandbox(apart=CLONE_NEWNS, arrange=lambda: arrange_root(root), prepare=lambda: close(root)) as box:
         opened = box.descriptors(box.student)
         for path, real in (("/etc", "/etc"), ("/link/passwd", f"{outside}/passwd")):
             before = mount_table.seen(box.student)
@@ -183,6 +196,8 @@ def readonly(judge: "Judge") -> dict[str, object]:
             raise Failed("mounts.readonly.missing", **failure.values) if failure.message == "raised" else failure
         if left := box.descriptors(box.student) - opened:
             raise Failed("mounts.readonly.descriptor", count=len(left))
+        box.must_refuse("make_path_readonly", root, UNBINDABLE, closes=False,
+                        where="called with a mount that may not be copied (EINVAL: it is unbindable)")
     return {}
 
 

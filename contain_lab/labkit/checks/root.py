@@ -17,12 +17,14 @@ if TYPE_CHECKING:
 
 EXAMPLE = "/tmp/box/root"  # the table's example argument
 BELOW = "data"  # a file system is mounted there, in every root
+PLAIN = "/plain"  # a folder of every root that is no mount
 EBUSY, EINVAL = 16, 22
 
 
 def arrange(*roots: str, mounted: bool = False) -> None:
     """Folders that could be a container's root, with another file system mounted in each; mounted: they are mounts."""
     for root in roots:
+        os.makedirs(root + PLAIN)
         os.makedirs(f"{root}/{BELOW}")
         os.close(os.open(f"{root}/a-file", os.O_WRONLY | os.O_CREAT))
         rootfs.mount_tmpfs("/", f"{root}/{BELOW}", ("size=64k",))
@@ -85,6 +87,7 @@ def bind(judge: "Judge") -> dict[str, object]:
             _look_at_mounts(box, root, before, was)
             if left := box.descriptors(box.student) - opened:
                 raise Failed("root.bind.descriptor", count=len(left))
+        box.must_refuse("bind_rootfs", f"{roots[0]}/not/there", where="called with a path that is not there (ENOENT)")
     return {}
 
 
@@ -121,8 +124,10 @@ def pivot(judge: "Judge") -> dict[str, object]:
             failure = box.refused(said, "pivot_into_rootfs")
             if failure.message == "raised" and said.get("errno") in (EBUSY, EINVAL):
                 raise Failed("root.pivot.refused", **failure.values, root=root)
-            raise failure
+            raise box.explained(failure)
         look_at_root(box, box.student, before, root, new)
+        box.must_refuse("pivot_into_rootfs", PLAIN, closes=False,
+                        where="called a second time, with a plain folder, which is no mount")
     return {}
 
 

@@ -19,10 +19,10 @@ class Mount:
 
     id, parent: numbers; device: "8:1"; shown: which folder of its file system it shows; place: where it stands, as
     seen from the root; options: of the mount, ("ro", "nosuid"); peers: ("shared:1", "master:2"); kind: "tmpfs";
-    settings: options of the file system.
+    source: "tmpfs"; settings: options of the file system.
     """
 
-    __slots__ = ("device", "id", "kind", "options", "parent", "peers", "place", "settings", "shown")
+    __slots__ = ("device", "id", "kind", "options", "parent", "peers", "place", "settings", "shown", "source")
 
     def __init__(self, line: str) -> None:
         before, _, after = line.partition(" - ")
@@ -30,7 +30,7 @@ class Mount:
         self.id, self.parent = int(number), int(parent)
         self.shown, self.place = unescape(shown), unescape(place)
         self.options, self.peers = tuple(options.split(",")), tuple(peers)
-        self.kind, _, settings = after.split(" ", 2)
+        self.kind, self.source, settings = after.split(" ", 2)
         self.settings = tuple(settings.split(","))
 
 

@@ -26,7 +26,7 @@ from contain_lab.errors import ContainLabError
 from contain_lab.labkit.looking.process import Failed as Failed  # checks take it from here
 from contain_lab.labkit.looking.process import Looking
 from contain_lab.labkit.sandbox import ids as sandbox_ids
-from contain_lab.labkit.sandbox import inside, student
+from contain_lab.labkit.sandbox import inside, mistakes, student
 from contain_lab.labkit.sandbox import mounts as sandbox_mounts
 from contain_lab.labkit.sandbox.group import Group, sweep
 from contain_lab.syscalls import (
@@ -207,13 +207,14 @@ class Sandbox(Looking):
         """Call a step that has to return. Errors: Failed, also with what it raised."""
         answer = self.call(step, *args)
         if "raised" in answer:
-            raise self.refused(answer, step)
+            raise self.explained(self.refused(answer, step))
         return answer
 
-    def must_refuse(self, step: str, *args: object, where: str) -> None:
+    def must_refuse(self, step: str, *args: object, where: str, closes: bool = True) -> None:
         """Call a step where the kernel refuses it: the error must come through, and nothing stay open.
 
         where: what the kernel refuses, in words that go on with a comma: "called with a path that is not there".
+        closes: whether the descriptors count; not where the package's own step leaves them to the end of the start.
         Errors: Failed("swallowed"), Failed("open_after_error"), and what can happen to any step.
         """
         opened = self.descriptors(self.student)
@@ -223,7 +224,7 @@ class Sandbox(Looking):
         failure = self.refused(answer, step)
         if failure.message != "raised":
             raise failure
-        if left := self.descriptors(self.student) - opened:
+        if closes and (left := self.descriptors(self.student) - opened):
             raise Failed("open_after_error", step=step, where=where, count=len(left))
 
     def make_no_more(self, kind: str) -> None:
@@ -241,6 +242,12 @@ class Sandbox(Looking):
                  "Missing": "not_written", "SyntaxError": "syntax", "Unloadable": "unloadable",
                  "MemoryError": "memory"}
         return Failed(known.get(str(kind), "raised"), **values)
+
+    def explained(self, failure: Failed) -> Failed:
+        """The same failure, with the message of a known mistake where it is one."""
+        if failure.message == "raised":
+            failure.message = mistakes.known(str(failure.values["said"]))
+        return failure
 
     def listen(self, step: str = "") -> "student.Answer":
         """The next answer of the student's process. Errors: Failed when none comes."""
