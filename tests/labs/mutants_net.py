@@ -17,6 +17,7 @@ MUTANTS: dict[str, dict[str, tuple[str, str]]] = {
         "does_nothing": (UNSHARE.format("return None"), "net.unshare.same"),
         "mount_flag": (UNSHARE.format("syscalls.unshare(CLONE_NEWNS)"), "net.unshare.other_kind"),
         "too_many_flags": (UNSHARE.format("syscalls.unshare(CLONE_NEWNET | CLONE_NEWUTS)"), "net.unshare.more"),
+        "swallows": (UNSHARE.format("try: syscalls.unshare(CLONE_NEWNET)\n    except OSError: pass"), "swallowed"),
         "in_a_child": (UNSHARE.format("return os.fork() or syscalls.unshare(CLONE_NEWNET)"), "forked"),
     },
     "net.loopback": {
@@ -25,6 +26,8 @@ MUTANTS: dict[str, dict[str, tuple[str, str]]] = {
         "writes_what_was_there": (UP.format(f"{SOCKET}; {READ}; {WRITE.format('flags')}"), "net.loopback.down"),
         "another_bit": (UP.format(f"{SOCKET}; {READ}; {WRITE.format('flags | 0x100')}"), "net.loopback.other_flag"),
         "all_bits": (UP.format(f"{SOCKET}; {WRITE.format('0x7fff')}"), "net.loopback.more"),
+        "without_reading": (UP.format(f"{SOCKET}; {WRITE.format('1')}; link.close()"), "net.loopback.lost"),
+        "swallows": (UP.format(f"try: {GOOD_UP}\n    except OSError: print('refused')"), "swallowed"),
         "another_link": (UP.format(GOOD_UP.replace("b'lo'", "b'eth9'")), "raised"),
         "a_new_namespace": (UP.format(f"syscalls.unshare(CLONE_NEWNET); {GOOD_UP}"), "net.loopback.moved"),
         "the_hosts": (UP.format(f"syscalls.setns(os.open('/proc/1/ns/net', 0), 0); {GOOD_UP}"),
@@ -42,6 +45,10 @@ MUTANTS: dict[str, dict[str, tuple[str, str]]] = {
                        "net.name.moved"),
         "leaves_it_open": (NAME.format(TIDY.replace("os.close(", "(")), "net.name.descriptor"),
         "over_another": (NAME.format(TIDY.replace(" | os.O_EXCL", "")), "net.name.took"),
+        "removes_what_was_there": (NAME.format(f"try: {CREATE}; {MOUNT}\n    except OSError: os.unlink(path); raise"),
+                                   "net.name.removed"),
+        "empties_what_was_there": (NAME.format("os.path.exists(path) and not os.path.ismount(path) and "
+                                               f"open(path, 'w').close()\n    {TIDY}"), "net.name.changed"),
         "swallows": (NAME.format(TIDY.replace("; raise", "")), "net.name.silent"),
         "leaves_the_file": (NAME.format(f"{CREATE}\n    {MOUNT}"), "net.name.left"),
     },

@@ -26,6 +26,10 @@ MUTANTS: dict[str, dict[str, tuple[str, str]]] = {
                                        "        for each in ranges:\n"
                                        "            files.put('/proc/%d/%s_map' % (pid, kind), '%d %d %d' % tuple(each))"),
                            "user.maps.two_writes"),
+        "no_newline": (MAPS.format(EACH.format(LINES.format("ranges").replace("\\n", ""), BOTH)), "user.maps.text"),
+        "groups_after_users": (MAPS.format(EACH.format(LINES.format("[*uids, *gids]"), BOTH)), "user.maps.text"),
+        "swallows": (MAPS.format(f"try: {GOOD_MAPS}\n    except OSError: print('refused')"), "swallowed"),
+        "swallows_where_nobody_is": (MAPS.format(f"os.path.exists('/proc/%d' % pid) and {GOOD_MAPS}"), "swallowed"),
         "its_own": (MAPS.format(GOOD_MAPS.replace("/proc/%d/%s_map' % (pid, kind)", "/proc/self/%s_map' % kind")),
                     "raised"),
         "wrong_type": (MAPS.format("files.put('/proc/%d/uid_map' % pid, uids)"), "raised"),
@@ -35,6 +39,7 @@ MUTANTS: dict[str, dict[str, tuple[str, str]]] = {
         "allows": (DENY.format(PUT_DENY.replace("deny", "allow")), "user.setgroups.allowed"),
         "another_word": (DENY.format(PUT_DENY.replace("'deny'", "'denied'")), "raised"),
         "its_own_file": (DENY.format("files.put('/proc/self/setgroups', 'deny')"), "raised"),
+        "swallows": (DENY.format(f"try: {PUT_DENY}\n    except OSError: pass"), "swallowed"),
         "maps_too": (DENY.format(f"{PUT_DENY}; files.put('/proc/%d/gid_map' % pid, '0 0 1')"),
                      "user.setgroups.mapped"),
         "calls_it": (DENY.format(f"os.setgroups([3]); {PUT_DENY}"), "user.setgroups.own"),
@@ -45,6 +50,12 @@ MUTANTS: dict[str, dict[str, tuple[str, str]]] = {
         "no_group": (ROOT.format("os.setgroups([]); os.setresuid(0, 0, 0)"), "user.root.group"),
         "group_alone": (ROOT.format("os.setgroups([]); os.setresgid(0, 0, 0)"), "user.root.group_only"),
         "keeps_groups": (ROOT.format("os.setresgid(0, 0, 0); os.setresuid(0, 0, 0)"), "user.root.groups"),
+        "forgets_the_newline": (ROOT.format(GOOD_ROOT.replace("'allow' in files.get('/proc/self/setgroups')",
+                                                              "files.get('/proc/self/setgroups') == 'allow'")),
+                                "user.root.groups"),
+        "swallows": (ROOT.format("for call, ids in ((os.setgroups, ([],)), (os.setresgid, (0, 0, 0)), "
+                                 "(os.setresuid, (0, 0, 0))):\n        try: call(*ids)\n"
+                                 "        except OSError: pass"), "swallowed"),
         "never_asks": (ROOT.format("os.setgroups([]); os.setresgid(0, 0, 0); os.setresuid(0, 0, 0)"),
                        "user.root.denied"),
         "another_namespace": (ROOT.format(f"{GOOD_ROOT}; syscalls.unshare(CLONE_NEWUTS)"), "user.root.moved"),

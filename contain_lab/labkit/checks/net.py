@@ -1,10 +1,13 @@
 """Network: a namespace of its own, its loopback, and a name for it. man: network_namespaces(7), netdevice(7)."""
 
+import fcntl
 import os
+import struct
 from stat import S_ISLNK
 
+from contain_lab import files
 from contain_lab.labkit.looking.process import Failed
-from contain_lab.syscalls import CLONE_NEWNET, CLONE_NEWUTS, IFF_UP
+from contain_lab.syscalls import CLONE_NEWNET, CLONE_NEWUSER, CLONE_NEWUTS, IFF_UP, SIOCSIFFLAGS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +22,8 @@ SCENES: "dict[str, dict[str, Any]]" = {
 }
 EXAMPLE = "/run/my-container"
 IFF_RUNNING, IFF_LOWER_UP = 0x40, 0x10000  # set by the kernel, where a link is up and works
+IFF_NOARP = 0x80  # changes nothing for a loopback, and is lost by whoever writes flags unread
+THEIRS = "somebody's only copy\n"
 NEIGHBOUR, NOBODY = 2, 1 << 21  # process numbers in the sandbox; no process has the second
 
 
@@ -33,12 +38,15 @@ def unshare(judge: "Judge") -> dict[str, object]:
             raise Failed("net.unshare.other_kind" if changed else "net.unshare.same", changed=", ".join(changed))
         if changed != ["net"]:
             raise Failed("net.unshare.more", changed=", ".join(changed))
+        box.make_no_more("net")
+        box.must_refuse("unshare_net", where="called where the kernel makes no more network namespaces (ENOSPC)")
     return {}
 
 
 def loopback(judge: "Judge") -> dict[str, object]:
     """bring_loopback_up(): lo is up where the process is, and nothing else has changed."""
     with judge.sandbox(**SCENES["bring_loopback_up"]) as box:
+        box.within(box.student, ("network",), _set_noarp)
         flags, outside = box.links(box.student)["lo"].flags, box.links(box.init)["lo"].flags
         place, opened = box.namespaces(box.student), box.descriptors(box.student)
         box.must("bring_loopback_up")
@@ -49,17 +57,30 @@ def loopback(judge: "Judge") -> dict[str, object]:
         now = box.links(box.student)["lo"].flags
         if not now & IFF_UP:
             raise Failed("net.loopback.down" if now == flags else "net.loopback.other_flag", flags=hex(now))
+        if lost := flags & ~now:
+            raise Failed("net.loopback.lost", flags=hex(lost))
         if more := (now ^ flags) & ~(IFF_UP | IFF_RUNNING | IFF_LOWER_UP):
             raise Failed("net.loopback.more", flags=hex(more))
         if left := box.descriptors(box.student) - opened:
             raise Failed("net.loopback.descriptor", count=len(left))
+    with judge.sandbox(apart=CLONE_NEWUSER) as box:
+        box.must_refuse("bring_loopback_up", where="called in a network that its process has no power over (EPERM)")
     return {}
+
+
+def _set_noarp() -> None:
+    """One more flag for lo here."""
+    from _socket import AF_INET, SOCK_DGRAM, socket
+
+    link = socket(AF_INET, SOCK_DGRAM)
+    fcntl.ioctl(link.fileno(), SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", IFF_NOARP))
+    link.close()
 
 
 def name(judge: "Judge") -> dict[str, object]:
     """name_namespace(pid, path): a new file stands for the network namespace; what cannot be done leaves nothing."""
-    path, other = f"/run/{judge.fresh_name('net')}", f"/run/{judge.fresh_name('net')}-two"
-    with judge.sandbox(**SCENES["name_namespace"]) as box:
+    path, other, theirs = (f"/run/{judge.fresh_name('net')}{end}" for end in ("", "-two", "-three"))
+    with judge.sandbox(**SCENES["name_namespace"], arrange=lambda: files.write(theirs, THEIRS)) as box:
         place, opened = box.namespaces(box.student), box.descriptors(box.student)
         box.must("name_namespace", NEIGHBOUR, path)
         _look_at_file(box, path)
@@ -69,6 +90,8 @@ def name(judge: "Judge") -> dict[str, object]:
             raise Failed("net.name.descriptor", count=len(left))
         _must_refuse(box, "net.name.took", NEIGHBOUR, path)
         _look_at_file(box, path)
+        _must_refuse(box, "net.name.took", NEIGHBOUR, theirs)
+        _look_at_theirs(box, theirs)
         _must_refuse(box, "net.name.silent", NOBODY, other)
         if os.path.lexists(_outside(box, other)):
             raise Failed("net.name.left", path=other)
@@ -96,6 +119,16 @@ def _look_at_file(box: "Sandbox", path: str) -> None:
     if found.st_dev == os.stat(f"/proc/{box.neighbour}/ns/net").st_dev:
         raise Failed("net.name.other_kind", **values)
     raise Failed("net.name.file_only", **values)
+
+
+def _look_at_theirs(box: "Sandbox", path: str) -> None:
+    """That a file which stood there before is as it was."""
+    try:
+        found = files.get(_outside(box, path))
+    except FileNotFoundError:
+        raise Failed("net.name.removed", path=path) from None
+    if found != THEIRS:
+        raise Failed("net.name.changed", path=path)
 
 
 def _must_refuse(box: "Sandbox", message: str, *args: object) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 NEIGHBOUR = 2  # its process number in the sandbox
 OTHER, GROUP = 5, 3  # an id of the sandbox that is not its root's, and a group that the process is in
 EPERM, EINVAL = 1, 22
+NOBODY = 1 << 21  # a process number that no process has
 
 
 # ---- the surroundings
@@ -52,8 +53,22 @@ def enter_denied() -> None:
     enter_mapped("deny")
 
 
+def tell_texts() -> None:
+    """Let an error of files.put say the text, too, which is half of what there is to see in a map that is refused."""
+    ours = files.put
+
+    def put(path: str, text: str) -> None:
+        try:
+            ours(path, text)
+        except OSError as error:
+            error.strerror = f"{error.strerror}; the text was {text!r}"
+            raise
+
+    files.put = put
+
+
 SCENES: "dict[str, dict[str, Any]]" = {
-    "write_id_maps": {"neighbour": CLONE_NEWUSER | CLONE_NEWUTS},
+    "write_id_maps": {"neighbour": CLONE_NEWUSER | CLONE_NEWUTS, "prepare": tell_texts},
     "deny_setgroups": {"neighbour": CLONE_NEWUSER | CLONE_NEWUTS},
     "become_root": {"prepare": enter_mapped},
 }
@@ -71,6 +86,9 @@ def maps(judge: "Judge") -> dict[str, object]:
             if "raised" in said:
                 raise _refused(box, said, found, uids)
             _compare(found, uids, gids)
+            box.must_refuse("write_id_maps", NEIGHBOUR, uids, gids,
+                            where="called for a process whose maps are written already (EPERM)")
+            box.must_refuse("write_id_maps", NOBODY, uids, gids, where="called for a process that is not there")
     return {}
 
 
@@ -115,6 +133,9 @@ def _refused(box: "Sandbox", said: "dict[str, Any]", found: "dict[str, list[tupl
     failure = box.refused(said, "write_id_maps")
     if failure.message == "raised" and said.get("errno") == EPERM and 0 < len(found["uid"]) < len(uids):
         return Failed("user.maps.two_writes", now=told(found["uid"]), **failure.values)
+    if failure.message == "raised" and said.get("errno") == EINVAL:
+        due = told([(inside, outside, size) for inside, outside, size in uids])
+        return Failed("user.maps.text", due=due, **failure.values)
     return failure
 
 
@@ -129,6 +150,7 @@ def setgroups(judge: "Judge") -> dict[str, object]:
             raise Failed("user.setgroups.mapped", now=told(found))
         if box.status(box.student)["Groups"] != groups:
             raise Failed("user.setgroups.own")
+        box.must_refuse("deny_setgroups", NOBODY, where="called for a process that is not there")
     return {}
 
 
@@ -141,7 +163,8 @@ def root(judge: "Judge") -> dict[str, object]:
             raise Failed("user.root.moved")
         _look_at_ids(box)
         if groups := inside(box)["Groups"]:
-            raise Failed("user.root.groups", groups=" ".join(groups))
+            raise Failed("user.root.groups", groups=" ".join(groups),
+                         word=repr(files.get(f"/proc/{box.student}/setgroups")))
     with judge.sandbox(prepare=enter_denied) as box:
         said = box.call("become_root")
         if said.get("errno") == EPERM:
@@ -149,6 +172,8 @@ def root(judge: "Judge") -> dict[str, object]:
         if "raised" in said:
             raise box.refused(said, "become_root")
         _look_at_ids(box)
+    with judge.sandbox(apart=CLONE_NEWUSER) as box:
+        box.must_refuse("become_root", where="called in a user namespace without maps, which has no user 0 (EINVAL)")
     return {}
 
 
