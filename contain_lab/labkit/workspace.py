@@ -15,6 +15,7 @@ import difflib
 import hashlib
 import json
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 from contain_lab import files, syscalls
@@ -131,7 +132,7 @@ class Workspace:
 
 def meant(unknown: list[str]) -> str:
     """A hint for names that are calls or constants of `syscalls`; "" where one is none."""
-    if any(name.startswith("_") or not hasattr(syscalls, name) for name in unknown):
+    if any(not isinstance(getattr(syscalls, name, None), int | FunctionType) for name in unknown):
         return ""
     return (f"did you mean {', '.join(f'syscalls.{name}' for name in unknown)}? "
             "`from contain_lab import syscalls` in this cell brings it in")

@@ -155,6 +155,9 @@ def test_a_call_without_its_module_is_named(untried: None):
     with pytest.raises(Refused, match="set_hostname uses sethostname") as refused:
         build.build("namespaces", IMPORT + "def set_hostname(name):\n    sethostname(name)\n")
     assert "did you mean syscalls.sethostname?" in refused.value.hint
+    with pytest.raises(Refused, match="set_hostname uses os") as refused:
+        build.build("namespaces", IMPORT + "def set_hostname(name):\n    os.open(name)\n")
+    assert refused.value.hint.startswith("import os in this cell")
 
 
 @needs_root

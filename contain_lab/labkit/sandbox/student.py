@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 PLACE = os.path.dirname(os.path.dirname(os.path.abspath(files.__file__)))  # the folder of our package
 GATE, REPORT = 3, 4
+CALLS = 30  # that are told of a step
 UNHEARD = 97  # exit code of a process that cannot report
 MEMORY = 1 << 30  # bytes of address space
 RLIMIT_CORE, RLIMIT_AS = 4, 9
@@ -103,7 +104,7 @@ def call_steps(scene: Scene) -> None:
     while order := hear():
         del calls[:]
         answer = call_step(scene, order["step"], order["args"])
-        tell({**answer, "calls": calls[:20]})
+        tell({**answer, "calls": calls[:CALLS] + ["…"] * (len(calls) > CALLS)})
 
 
 def call_step(scene: Scene, name: str, args: "list[Any]") -> "Answer":
