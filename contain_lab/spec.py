@@ -94,9 +94,7 @@ def validate(config: "Config") -> "Config":
     version = config.get("ociVersion") or ""
     if not version.startswith("1."):
         raise InvalidConfig(f"ociVersion: {version!r}: only versions 1.x of the specification are known")
-    for path in REFUSED:
-        if part(config, path):
-            raise Unsupported(f"{path}: this runtime does not do it", "leave it out of config.json")
+    _refuse(config, "leave it out of config.json")
     _check_process(config)
     if not part(config, "root.path"):
         raise InvalidConfig("root.path: missing", "it names the root file system, relative to the bundle")
@@ -114,12 +112,25 @@ def validate_process(process: "Config") -> "Config":
     """Check a process alone, as `exec` takes it, and return it. Errors: InvalidConfig and Unsupported."""
     config = {"process": process}
     _check_type(config, TYPES, "")
-    for path in REFUSED:
-        if part(config, path):
-            raise Unsupported(f"{path}: this runtime does not do it", "leave it out")
+    _refuse(config, "leave it out")
     _check_process(config)
     _check_limits(config)
     return process
+
+
+def validate_resources(resources: "Config") -> "Config":
+    """Check linux.resources alone, as `update` takes it, and return it. Errors: InvalidConfig and Unsupported."""
+    config = {"linux": {"resources": resources}}
+    _check_type(config, TYPES, "")
+    _refuse(config, "leave it out")
+    check_resources(resources)
+    return resources
+
+
+def _refuse(config: "Config", hint: str) -> None:
+    for path in REFUSED:
+        if part(config, path):
+            raise Unsupported(f"{path}: this runtime does not do it", hint)
 
 
 def _check_type(value: object, wanted: "Any", path: str) -> None:

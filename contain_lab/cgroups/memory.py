@@ -46,5 +46,11 @@ def read_memory(name: str) -> int:
     return int(cgroups.get("memory", name, "memory.current", "memory.usage_in_bytes"))
 
 
+def read_limit(name: str) -> int:
+    """The limit of a group's memory, in bytes; -1 where it has none."""
+    said = cgroups.get("memory", name, "memory.max", "memory.limit_in_bytes").strip()
+    return -1 if said == "max" else int(said)
+
+
 def _amount(limit: int) -> int | str:
     return "max" if limit < 0 else limit

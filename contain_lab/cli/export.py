@@ -81,7 +81,7 @@ def add(archive: zipfile.ZipFile, name: str, text: str) -> None:
 def package_files() -> list[tuple[str, str]]:
     """The files of our package that a runtime needs: (path, name in the archive)."""
     own = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    commands = ("__init__", "oci", "oci_exec", "oci_pause", "oci_asked", "exported")
+    commands = ("__init__", "oci", "oci_exec", "oci_pause", "oci_update", "oci_asked", "exported")
     found = ["__init__.py", *(f"cli/{name}.py" for name in commands)]
     for room in ROOMS:
         inside = os.listdir(f"{own}/{room}") if os.path.isdir(f"{own}/{room}") else []

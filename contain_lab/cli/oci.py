@@ -32,6 +32,9 @@ USAGE = f"""usage: {NAME} [--root DIR] [--log FILE] [--log-format text|json] COM
   exec [OPTIONS] ID COMMAND ...   run one more process in it: --tty --detach --user UID[:GID] --cwd DIR
                             --env NAME=VALUE --cap NAME --additional-gids GID --no-new-privs --pid-file FILE
                             --console-socket PATH; --process FILE in the place of COMMAND: a process as in config.json
+  update ID                 other limits: --resources FILE (as in config.json; -: from its input), or --memory
+                            --memory-swap --memory-reservation --cpu-shares --cpu-quota --cpu-period --cpuset-cpus
+                            --cpuset-mems --pids-limit --blkio-weight
   pause ID, resume ID       let all its processes stand still, and go on
   list [--quiet] [--format table|json]   all containers
   ps [--format table|json] ID [OPTIONS OF ps]   the processes of one
@@ -51,6 +54,8 @@ COMMANDS = {
     "delete": ("", "--force/-f", 1, 1),
     "exec": ("--user/-u --cwd --env/-e --cap/-c --additional-gids/-g --process/-p --pid-file --console-socket "
              "--preserve-fds", "--tty/-t --detach/-d --no-new-privs", 1, MANY),
+    "update": ("--resources/-r --memory --memory-swap --memory-reservation --cpu-shares --cpu-share --cpu-quota "
+               "--cpu-period --cpuset-cpus --cpuset-mems --pids-limit --blkio-weight", "", 1, 1),
     "pause": ("", "", 1, 1),
     "resume": ("", "", 1, 1),
     "list": ("--format/-f", "--quiet/-q", 0, 0),
@@ -60,7 +65,8 @@ COMMANDS = {
 }
 GLOBAL = ("--root --log --log-format --criu --rootless --cgroup-manager", "--debug --systemd-cgroup")
 ASKED = "config.json of the bundle asks for it; config.md of the runtime specification says what may stand there"
-ELSEWHERE = {"exec": "oci_exec", "pause": "oci_pause", "resume": "oci_pause", "list": "oci_asked", "ps": "oci_asked",
+ELSEWHERE = {"exec": "oci_exec", "update": "oci_update", "pause": "oci_pause", "resume": "oci_pause",
+             "list": "oci_asked", "ps": "oci_asked",
              "spec": "oci_asked", "features": "oci_asked"}
 
 
