@@ -36,7 +36,7 @@ GROUPS = {
         "export": "make an OCI runtime of your steps, which Podman takes",
         "labs": "make the notebooks from their sources",
         "grade": "grade a folder of submissions",
-        "vm": "a virtual machine with pure cgroup v2: build up run ssh status snapshot restore down destroy",
+        "vm": "a virtual machine with pure cgroup v2: build up run ssh lab status snapshot restore down destroy",
         "bench": "measure the start of a container beside other runtimes",
     },
     "this machine": {

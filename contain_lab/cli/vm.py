@@ -6,13 +6,14 @@ import sys
 import time
 
 from contain_lab.errors import UsageError
-from contain_lab.vm import image, machine, repository
+from contain_lab.vm import fresh, image, lab, machine, repository
 
 VERBS = {
     "build": "make the machines' image of Debian's packages, where its recipe has changed",
     "up": "bring a machine up, as it was when it went down, or new",
     "down": "stop a machine, and keep what it is doing",
     "ssh": "a shell in a machine",
+    "lab": "JupyterLab in a machine, its address on 127.0.0.1; what was worked on comes back",
     "run": "run a command in a machine: its input, output and exit code are the command's",
     "status": "the machines, with processor, memory, port and snapshots",
     "snapshot": "keep a machine as it is now",
@@ -35,6 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     made["up"].add_argument("--memory", type=int, default=1024, metavar="MIB", help="of a new machine; default: 1024")
     made["up"].add_argument("--cpus", type=int, default=0, metavar="N", help="of a new machine; default: 2")
     made["up"].add_argument("--port", type=int, default=0, help="of 127.0.0.1, for JupyterLab; default: a free one")
+    made["run"].add_argument("--fresh", action="store_true", help="in a machine of its own, which is gone afterwards")
     made["run"].add_argument("--bring", metavar="PATH", action="append", default=[],
                              help="bring a file or folder from inside into this folder, when the command has ended")
     made["run"].add_argument("command", nargs=argparse.REMAINDER, metavar="COMMAND ...", help="and its arguments")
@@ -87,7 +89,7 @@ def do_run(options: argparse.Namespace) -> int:
     command = options.command[1:] if options.command[:1] == ["--"] else options.command
     if not command:
         raise UsageError("vm run: no command", "contain-lab vm run --help")
-    with machine.session(options.name) as session:
+    with fresh.session() if options.fresh else machine.session(options.name) as session:
         code = session.run(command)
         for path in options.bring:
             repository.fetch(session, path, ".")
@@ -98,6 +100,11 @@ def do_ssh(options: argparse.Namespace) -> int:
     """A shell, with this terminal if there is one."""
     with machine.session(options.name) as session:
         return session.run(["bash", "-l"], terminal=os.isatty(0))
+
+
+def do_lab(options: argparse.Namespace) -> None:
+    """JupyterLab, until Ctrl-C."""
+    lab.open_lab(options.name, report, lambda address: print(address, flush=True))
 
 
 def do_status(options: argparse.Namespace) -> None:

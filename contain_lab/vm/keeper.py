@@ -28,16 +28,19 @@ class Keeper:
         self.ours, theirs = socket.socketpair()
         self.pid = os.fork()
         if self.pid == 0:
-            self.ours.close()
             _be_keeper(folder, start, theirs)
         theirs.close()
-
-    def __enter__(self) -> "Keeper":
-        said = self.ours.recv(1 << 16).decode()
+        try:
+            said = self.ours.recv(1 << 16).decode()
+        except BaseException:
+            self.undo()
+            raise
         if said != "started":
-            self.__exit__()
+            self.undo()
             message, _, hint = said.partition("\n")
             raise ContainLabError(message or "vm up: the keeper of the machine ended", hint)
+
+    def __enter__(self) -> "Keeper":
         return self
 
     def is_up(self) -> None:
@@ -46,9 +49,15 @@ class Keeper:
         self.ours.recv(1)
 
     def __exit__(self, *error: object) -> None:
+        if error == (None, None, None):
+            self.ours.close()
+        else:
+            self.undo()
+
+    def undo(self) -> None:
+        """End the machine, and wait until nothing is left of it."""
         self.ours.close()
-        if error != (None, None, None):
-            os.waitpid(self.pid, 0)  # so that all is gone when `vm up` is
+        os.waitpid(self.pid, 0)
 
 
 def _be_keeper(folder: str, start: Start, channel: socket.socket) -> None:
@@ -57,7 +66,7 @@ def _be_keeper(folder: str, start: Start, channel: socket.socket) -> None:
     try:
         os.setsid()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        _say_nothing()
+        _let_go_of_all_but(channel.fileno())
         os.makedirs(folder, 0o700)
         lock = files.lock_folder(folder, wait=True)
         try:
@@ -90,10 +99,11 @@ def _keep(start: Start, channel: socket.socket) -> None:
         process.wait()
 
 
-def _say_nothing() -> None:
-    """Let go of the terminal, and of whatever pipe `vm up` writes to."""
+def _let_go_of_all_but(channel: int) -> None:
+    """The terminal, whatever pipe `vm up` writes to, and its locks are not the keeper's to hold."""
     nothing = os.open(os.devnull, os.O_RDWR)
     for handle in (0, 1, 2):
         os.dup2(nothing, handle)
-    os.close(nothing)
+    os.closerange(3, channel)
+    os.closerange(channel + 1, os.sysconf("SC_OPEN_MAX"))
     os.chdir("/")

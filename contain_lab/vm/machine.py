@@ -138,15 +138,15 @@ def _start(name: str, saved: str, report: Report, port: int, seconds: float, new
             raise WrongState(f"machine '{name}': another command brings it up or down", "contain-lab vm status")
         port = free_port(port)
         keeper = Keeper(folder, lambda: template.start(name, before.shape, before.disk, saved, folder, port))
-        with keeper:
-            machine = Machine(name, before.shape, before.disk, before.qemu, port, time.time())
-            files.write(f"{folder}/machine.json", json.dumps(asdict(machine)))
-            shutil.copyfile(f"{saved}/repository.json", f"{folder}/repository.json")
-            os.symlink(saved, f"{folder}/from")
-            _wake(name, folder, seconds)
-            files.write(f"{folder}/up", "")
-            os.makedirs(kept_in(name), 0o700, exist_ok=True)
-            keeper.is_up()
+    with keeper:
+        machine = Machine(name, before.shape, before.disk, before.qemu, port, time.time())
+        files.write(f"{folder}/machine.json", json.dumps(asdict(machine)))
+        shutil.copyfile(f"{saved}/repository.json", f"{folder}/repository.json")
+        os.symlink(saved, f"{folder}/from")
+        _wake(name, folder, seconds)
+        files.write(f"{folder}/up", "")
+        os.makedirs(kept_in(name), 0o700, exist_ok=True)
+        keeper.is_up()
     report(f"machine {name}: up in {time.monotonic() - began:.1f} s, {machine.shape.accelerator.upper()}, "
            f"127.0.0.1:{port} is for its JupyterLab")
     return machine
