@@ -1,7 +1,7 @@
 # %% [markdown] id="title"
 # # Lab 06. Network: from loopback to a cable
 #
-# *45 minutes. You build three steps: one easy, two moderate.*
+# *60 minutes. You build three steps: one easy, two moderate.*
 #
 # So far your containers have no network, and you have not missed it. In this lab you find out what "no network" means to
 # the kernel, give a container the one link that every program expects, give its network a name by which others find it,
@@ -108,6 +108,9 @@ number = socket.socket().connect_ex(("127.0.0.1", 7000))
 print(errno.errorcode[number])
 
 # %% [markdown] id="errnos-explained"
+# (`UNKNOWN` is the link's state: a loopback has no plug that could say up or down. The flag `UP` is what counts, and
+# `-brief address` does not print flags.)
+#
 # `ECONNREFUSED` is good news: the packet arrived, and an answer came back. The answer was "nobody here". Keep the two
 # apart, and you find most network troubles of containers in a minute:
 #
@@ -163,7 +166,8 @@ print(name.rstrip(b"\0"), bin(flags))
 # than to start a container.
 
 # %% id="build-bring_loopback_up" build="bring_loopback_up"
-# Read the flags, add one bit, write them. The module _socket is the part of socket that costs no time to import.
+# Read the flags, add one bit, write them, close the socket. The class socket above is all that you need of the module:
+# _socket is its part in C, which costs no time to import.
 
 # %% id="check-loopback" check="net.loopback"
 
@@ -180,6 +184,10 @@ measure("unshare(CLONE_NEWUTS)", "unshare(CLONE_NEWNET)", rounds=60)
 
 # %% id="reveal-cost" kind="Explain"
 reveal("net-cost")
+
+# %% [markdown] id="cost-explained"
+# (The UTS namespace is cheaper here than in lab 01. There it was measured in turn with `fork`, after which the memory of
+# the process is copied page by page as it is written to, and that time was counted.)
 
 # %% [markdown] id="name"
 # ## Build: a name for a network
@@ -228,6 +236,8 @@ print(getsource(net.forget_namespace))
 # - Where the kernel refuses the mount (there is no such process), its error comes through, and **no file is left**.
 # - The caller stays where it is, and keeps no descriptor.
 # - To read: namespaces(7), *The /proc/pid/ns/ directory*; mount(2), `MS_BIND`; open(2), `O_CREAT` and `O_EXCL`.
+#   `syscalls.mount(source, target, kind, flags)` takes two paths, the kind of file system (None for a bind mount), and
+#   flags.
 
 # %% id="build-name_namespace" build="name_namespace"
 # A mount needs something to stand on: a file on a file.
@@ -294,11 +304,20 @@ at $1 "route" | cut -d " " -f 1-9
 #
 # *Moderate, 10 minutes, no check.* Lay a cable of your own, in new cells: start a third box, `hostname="third"`; join it
 # to `right` by a veth called `second`, with the network `10.6.1.0/24`. You are done when `third` gets the page from
-# `10.6.1.2`. Then let `third` ping `10.6.0.1`, and explain the errno. (Stop it at the end: `third.stop()`.)
+# `10.6.1.2`. Then let `third` ping `10.6.0.1`. busybox prints the errno in words: which one is it, and what
+# is missing?
+#
+# <details><summary>The answer</summary>
+#
+# *Network is unreachable* is ENETUNREACH: no route. `third` has one route, to `10.6.1.0/24`. That `right` has a cable to
+# `10.6.0.1` helps nobody who is not told to ask `right`.
+#
+# </details>
 #
 # ## Order
 #
-# *Easy, 3 minutes.* What an engine does to give a container a network:
+# *Easy, 3 minutes.* An **engine** (Docker, Podman) fetches images, keeps containers, and calls the runtime and the
+# plugins. What is done, and in which order, to give a container a network:
 
 # %% id="order" kind="Order"
 order("net-cable")
@@ -399,7 +418,7 @@ ls /run/netns | wc -l'
 # `ip netns delete`.
 #
 # **Half-built.** After `bring_loopback_up` the container has its network, and the host's files still. So the host's `ip`
-# can look:
+# can look (`UNKNOWN` is a loopback that is up, as above):
 
 # %% id="break-half" kind="Break it"
 # !echo "ip -brief -4 address" | contain-lab run --rm --break bring_loopback_up busybox true
@@ -414,7 +433,8 @@ strace_runtime("runc", "network")
 strace_runtime("crun", "network")
 
 # %% [markdown] id="wild-explained"
-# crun 1.8 brings `lo` up as you did: one ioctl, `SIOCSIFFLAGS`. runc 1.1 does it by netlink: the two lines with
+# crun 1.8 brings `lo` up by ioctl, as you did, but by one and not two: it writes `IFF_UP|IFF_RUNNING` without a look at
+# what was there, for in a namespace that it has just made it knows. runc 1.1 does it by netlink: the two lines with
 # `AF_NETLINK` are one socket to find `lo`, and one to bring it up. And **that is all that either does for the network**. Neither
 # knows what an address is.
 #

@@ -1,7 +1,7 @@
 # %% [markdown] id="title"
 # # Lab 07. User: root inside, nobody outside
 #
-# *45 minutes. You build three steps: one easy, two moderate.*
+# *55 minutes. You build three steps: one easy, two moderate.*
 #
 # Your containers have a name, queues, processes, files and a network of their own. One thing they still share with the
 # machine: **root**. The program in them runs as user 0, and user 0 is root of the whole machine. In this lab that ends.
@@ -118,7 +118,10 @@ reveal("user-caps")
 # ## Build: the maps
 #
 # Who writes the table? Not the process that is in it, as a rule: somebody outside, who may give away these ids. In a
-# container's start that is the runtime, and the container's process waits. By hand, in a shell:
+# container's start that is the runtime, and the container's process waits. By hand, in a shell.
+#
+# (`sleep 0.2` waits until `unshare` has made the namespace. `--preserve-credentials` keeps `nsenter` from changing ids and
+# groups itself: we want to see what the map alone does.)
 
 # %% id="worked-map" kind="Run"
 %%script {user} sh
@@ -132,13 +135,15 @@ kill $!
 # *Moderate, 10 minutes.* The contract:
 #
 # - `write_id_maps(pid, uids, gids)` returns nothing. `uids` and `gids` are ranges, each `(inside, outside, count)`; there
-#   may be several.
+#   may be several. (`Ranges` in the signature is our name for such a tuple of triples; in quotes, Python does not look
+#   it up.)
 # - Afterwards the `uid_map` and the `gid_map` of that process say exactly this.
 # - The kernel's refusals come through.
 # - To read: user_namespaces(7), *Defining user and group ID mappings*. Mind how many times a map may be written.
 #   `files.put(path, text)` of the package writes a text with a single write(2).
 #
-# (The second import below is of our own solution, and is explained after the check. You need not use it.)
+# (Leave the second import alone: `write_granted_map` is no help with this contract. It is for ordinary users, and is
+# explained after the check.)
 
 # %% id="build-write_id_maps" build="write_id_maps"
 # Two files, and in each a line for every range, in one write.
@@ -149,7 +154,7 @@ kill $!
 # Our own step has two lines more. An ordinary user may map one id, their own, and the kernel refuses anything else. But
 # a container needs more: its mail server is another user than its web server. So an administrator grants ranges in
 # `/etc/subuid` and `/etc/subgid`, and two programs with root's privileges, **newuidmap** and **newgidmap**, write them, after a
-# look into these files. Our step calls them when its own write is refused. man: subuid(5), newuidmap(1).
+# look into these files. `write_granted_map` runs them, and our step calls it when its own write is refused. man: subuid(5), newuidmap(1).
 #
 # Root needs no grant. A table of two ranges, drawn as two rulers:
 
@@ -184,6 +189,9 @@ reveal("user-groups")
 # `CAP_SETGID`. Everybody has that in a user namespace of their own. So until 2014 everybody could leave a group that kept
 # them out (**CVE-2014-8989**). Since then: an ordinary user may write a `gid_map` only after the namespace has renounced
 # setgroups for ever, by the word `deny` in `/proc/PID/setgroups`.
+#
+# Where a write is to be refused, the cells say `env echo`, the program, and not `echo`, the shell's own: the program
+# prints the errno.
 
 # %% id="run-refused" kind="Break it"
 %%script {user} sh
@@ -359,13 +367,14 @@ strace_runtime("crun", "ids")
 
 # %% [markdown] id="wild-explained"
 # Both make the user namespace before any other. Somebody outside writes `uid_map` and `gid_map` of `/proc/PID`. Then
-# `setresuid(0, 0, 0)`, and both read `/proc/self/setgroups` before they call setgroups, as you did. (They change ids
-# twice, because the config may ask for another user than root.)
+# `setresuid(0, 0, 0)`. crun reads `/proc/self/setgroups` before it calls setgroups, as you did. runc calls it once before
+# it has read the file, where its parent has said that it may, and once after. (Both change ids twice, because the config
+# may ask for another user than root.)
 #
 # Who uses it? Rootless **Podman** and Docker's rootless mode, for everybody. **Docker** as root only if it is asked to
 # (`userns-remap`): by default, root in a Docker container is root of the machine. **Kubernetes** asks with
 # `hostUsers: false` in a Pod. For any container that runs you can look: a `uid_map` that begins `0 0` means root
-# is root.
+# is root. We count such lines in the map of our box; 0 is the good answer:
 
 # %% id="wild-proc" kind="In the wild"
 # !cat /proc/{box.pid}/uid_map | grep -c "^ *0 *0 "

@@ -15,6 +15,7 @@ import ast
 import importlib
 import re
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from contain_lab.labkit import judge
@@ -135,9 +136,10 @@ def attempt(step: Step, workspace: Workspace) -> None:
     say("\n".join(told(step, verdict.values)))
 
 
-def as_called(step: Step) -> str:
-    """The call that tries a step, as people read it."""
-    return f"{step.name}({shown(step.example, getattr(importlib.import_module(step.module), step.name))})"
+def as_called(step: Step, args: Sequence[Any] = ()) -> str:
+    """The call that tries a step, as people read it; args: where they are others than the example's."""
+    ours = getattr(importlib.import_module(step.module), step.name)
+    return f"{step.name}({shown(args or step.example, ours)})"
 
 
 def told_failure(verdict: Verdict) -> str:
@@ -160,7 +162,7 @@ def told(step: Step, seen: dict[str, Any]) -> list[str]:
         what = [f"  host name:  {before}, {now}; outside: {seen['host']}"]
     changed = ", ".join(seen["changed"])
     return [
-        f"{as_called(step)} ran in a process of its own, and {result}",
+        f"{as_called(step, seen['args'] or ())} ran in a process of its own, and {result}",
         f"  calls:      {BELOW.join(seen['calls']) or UNSEEN}",
         f"  namespaces: {f'another one for {changed}' if changed else 'the same as before'}",
         *what,

@@ -164,7 +164,7 @@ LABS: tuple[Lab, ...] = (
         number="06",
         stem="06_network",
         title="Network: from loopback to a cable",
-        minutes=45,
+        minutes=60,
         needs=("privileges", "net namespace", "ip", "image busybox"),
         steps=(
             Step("unshare_net", "contain_lab.namespaces.net", "namespaces", (), "easy", 3),
@@ -183,11 +183,11 @@ LABS: tuple[Lab, ...] = (
         number="07",
         stem="07_user",
         title="User: root inside, nobody outside",
-        minutes=45,
+        minutes=55,
         needs=("privileges", "user namespace", "rootless", "image busybox"),
         steps=(
-            Step("write_id_maps", "contain_lab.namespaces.user", "namespaces", (2, ((0, 0, 1),), ((0, 0, 1),)),
-                 "moderate", 10),
+            Step("write_id_maps", "contain_lab.namespaces.user", "namespaces",
+                 (2, ((0, 1000, 1), (1, 5000, 10)), ((0, 2000, 1), (5, 7000, 20))), "moderate", 10),
             Step("deny_setgroups", "contain_lab.namespaces.user", "namespaces", (2,), "easy", 3),
             Step("become_root", "contain_lab.namespaces.user", "namespaces", (), "moderate", 8),
         ),

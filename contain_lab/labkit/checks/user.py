@@ -222,6 +222,11 @@ def container(judge: "Judge") -> dict[str, object]:
 
 # ---- what a Build cell tells
 
+def example(args: "list[Any]") -> "list[Any]":
+    """What write_id_maps is tried with; where the sandbox has one id, with that."""
+    return args if many_ids() else [args[0], [[0, 0, 1]], [[0, 0, 1]]]
+
+
 def maps_of(box: "Sandbox") -> list[tuple[str, str]]:
     """The maps of the neighbour, and whether groups may be given up there."""
     found = box.id_maps(box.neighbour)
@@ -236,5 +241,6 @@ def ids_of(box: "Sandbox") -> list[tuple[str, str]]:
             (("user ids", "Uid"), ("group ids", "Gid"), ("groups", "Groups"))]
 
 
+POSSIBLE = {"write_id_maps": example}
 SHOWN = {"write_id_maps": maps_of, "deny_setgroups": maps_of, "become_root": ids_of}
 CHECKS = {"user.maps": maps, "user.setgroups": setgroups, "user.root": root, "user.container": container}

@@ -115,15 +115,16 @@ def answer(request: "dict[str, Any]") -> "dict[str, Any]":
 
 def attempt(judge: Judge, topic: "ModuleType", step: str, args: "list[Any]") -> "dict[str, Any]":
     """Call a step once, and tell what the kernel shows of it. Errors: Failed where it did not come back."""
+    due = getattr(topic, "POSSIBLE", {}).get(step, lambda args: args)(args)  # here; a sandbox may lack what others have
     with judge.sandbox(**topic.SCENES.get(step, {})) as box:
         before, name = box.namespaces(box.student), box.hostname(box.student)
         look = getattr(topic, "SHOWN", {}).get(step)  # what else this step changes, told in a sentence
         seen = look(box) if look else None
-        said = box.must(step, *args)
+        said = box.must(step, *due)
         await_print(box)
         after = box.namespaces(box.student)
-        return {"calls": said["calls"], "returned": said["returned"], "name_before": name,
-                "name_after": box.hostname(box.student), "host": box.hostname(box.init),
+        return {"args": due if due != args else None, "calls": said["calls"], "returned": said["returned"],
+                "name_before": name, "name_after": box.hostname(box.student), "host": box.hostname(box.init),
                 "before": seen, "after": look(box) if look else None,
                 "changed": [kind for kind in before if before[kind] != after[kind]]}
 
