@@ -23,16 +23,17 @@ def note_beginning() -> None:
 
 
 def clean_up() -> Sentence:
-    """Count what is ours and new: mounts, control groups, links, network namespaces, processes.
+    """Stop this notebook's containers, then count what is ours and new: mounts, groups, links, namespaces, processes.
 
     Errors: Refused that names each, with the way out.
     """
+    for box in live.running():
+        box.stop()
     found = [each for each in host.left_since(_before) if not _someone_elses(each)]
-    found += [f"process {box.pid} ({' '.join(box.command)})" for box in live.running()]
     if not found:
         counted = ", ".join(f"{_plural(kind)} 0" for kind in KINDS)
         return Sentence(f"left on this machine: {counted}; the host name is as it was")
-    raise Refused(f"left on this machine: {'; '.join(found)}", "stop what runs, then: contain-lab clean")
+    raise Refused(f"left on this machine: {'; '.join(found)}", "end what still runs, then: contain-lab clean")
 
 
 def _plural(kind: str) -> str:

@@ -37,6 +37,9 @@ MUTANTS: dict[str, dict[str, tuple[str, str]]] = {
         "a_signal_that_process_1_ignores": (GOOD_PARENT.replace(", 9", ", 15"), "pid.parent.deaf"),
         "no_second_look": (PARENT.format(ASK), "pid.parent.late"),
         "nought_is_gone": (GOOD_PARENT.replace("not in (0, parent)", "!= parent"), "pid.parent.zero"),
+        "looks_first": (PARENT.format(f"if os.getppid() not in (0, parent): raise ProcessLookupError('gone')\n    {ASK}"),
+                        "pid.parent.order"),
+        "ends": (PARENT.format("os._exit(3)"), "went_away"),
         "parent_is_1": (GOOD_PARENT.replace("not in (0, parent)", "!= 1"), "raised"),
         "swallows": (PARENT.format(f"try: {ASK}\n    except OSError: pass"), "pid.parent.late"),
     },
@@ -55,7 +58,9 @@ MUTANTS: dict[str, dict[str, tuple[str, str]]] = {
         "until_nobody_is_left": (REAP.format("code = 0\n    while True:\n        try: ended, status = os.wait()\n"
                                              "        except ChildProcessError: return code\n"
                                              "        if ended == child: code = os.waitstatus_to_exitcode(status)"),
-                                 "hung"),
+                                 "pid.reap.goes_on"),
+        "adds_128_always": (REAP.format(LOOP.format(CODE.format("128 + abs(code)"))), "pid.reap.always"),
+        "loops_without_a_wait": (GOOD_REAP.replace("os.wait()", "os.waitpid(-1, os.WNOHANG)"), "pid.reap.busy"),
     },
     "pid.container": {
         "shares_the_numbers": (GOOD_PARENT + GOOD_REAP + CLONE.format("return os.fork()"),

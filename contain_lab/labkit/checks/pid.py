@@ -2,11 +2,12 @@
 
 import os
 import select
+import time
 
-from contain_lab import syscalls
+from contain_lab import files, syscalls
 from contain_lab.labkit.looking.process import Failed
 from contain_lab.labkit.sandbox import children, student
-from contain_lab.syscalls import CLONE_NEWPID
+from contain_lab.syscalls import CLONE_NEWPID, PR_SET_PDEATHSIG
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ PATIENCE = 2.0  # seconds that what is due may take on a busy machine: only wron
 DEATH = 1.0  # seconds that the kernel may take to end a process
 LONG = 60.0
 ORPHANS = 2
+BUSY = 0.1  # seconds of a processor that an init has while nobody ends: only one that does not sleep takes so much
 
 
 # ---- scenes
@@ -35,9 +37,35 @@ def with_parent_outside(scene: "Scene") -> None:
     _be_parent(syscalls.clone3(CLONE_NEWPID), scene)
 
 
-def _be_parent(child: int, scene: "Scene") -> None:
-    if child:
+def with_parent_that_goes(scene: "Scene") -> None:
+    """As with_parent, with one more in between: the child's parent ends when it is asked to be noticed, just before."""
+    if os.fork():
         student.stand_still()
+    child = os.fork()
+    if child == 0:
+        vars(syscalls)["prctl"] = _too_late(syscalls.prctl)
+    _be_parent(child, scene)
+
+
+def _too_late(prctl: "Any") -> "Any":
+    """The call, which ends the caller's parent before it asks for the signal."""
+    def late(option: int, *args: int) -> "Any":
+        if option == PR_SET_PDEATHSIG and (parent := os.getppid()) != 1:
+            os.kill(parent, SIGKILL)
+            while os.getppid() == parent:
+                select.select([], [], [], 0.001)
+        return prctl(option, *args)
+
+    late.__doc__ = prctl.__doc__
+    return late
+
+
+def _be_parent(child: int, scene: "Scene") -> None:
+    """The child calls the steps; its parent ends as the child does, so that the judge is told how."""
+    if child:
+        syscalls.close_range(student.GATE, 2**32 - 1)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        os._exit(code if code >= 0 else 128 - code)
     student.call_steps(scene)
     os._exit(0)
 
@@ -76,10 +104,24 @@ def _be_main_child(hear: int, code: int, number: int) -> "NoReturn":
         if not [pid for pid in orphans if os.path.exists(f"/proc/{pid}")]:
             break
         select.select([], [], [], 0.005)
+    _see_that_it_sleeps()
     if number:
         os.kill(os.getpid(), number)
         select.select([], [], [], LONG)
     os._exit(code)
+
+
+def _see_that_it_sleeps() -> None:
+    """Give process 1 nothing to do until it sleeps, or has been seen to be BUSY."""
+    begin, asleep = processor_time(1), 0
+    while asleep < 3 and processor_time(1) - begin < 2 * BUSY:
+        select.select([], [], [], 0.002)
+        asleep = asleep + 1 if files.get("/proc/1/stat").rpartition(")")[2].split()[0] == "S" else 0
+
+
+def processor_time(pid: int) -> float:
+    """Seconds that a process has had a processor. man: clock_getcpuclockid(3), whose number this is."""
+    return time.clock_gettime((~pid << 3) | 2)
 
 
 SCENES: "dict[str, dict[str, Any]]" = {
@@ -124,10 +166,10 @@ def clone(judge: "Judge") -> dict[str, object]:
     for kinds in (("pid",), ("uts", "pid", "ipc")):
         with judge.sandbox(**SCENES["clone_into_namespaces"]) as box:
             _clone_and_look(box, kinds)
-    with judge.sandbox(**SCENES["clone_into_namespaces"]) as box:
-        box.make_no_more("uts")
-        box.must_refuse("clone_into_namespaces", ["uts"],
-                        where="called with uts, where the kernel makes no more of these (ENOSPC)")
+            if len(kinds) > 1:
+                box.make_no_more("uts")
+                box.must_refuse("clone_into_namespaces", ["uts"],
+                                where="called with uts, where the kernel makes no more of these (ENOSPC)")
     return {}
 
 
@@ -173,6 +215,19 @@ def parent(judge: "Judge") -> dict[str, object]:
         _call_and_kill(box, "pid.parent.survives")
     with judge.sandbox(actor=with_parent_outside) as box:
         _call_and_kill(box, "pid.parent.deaf")
+    with judge.sandbox(actor=with_parent_that_goes) as box:
+        middle = children(box.student)[0]
+        said = box.call("die_with_parent", int(box.status(middle)["NSpid"][-1]))
+        gone = not box.program(middle)  # unless the step went past `syscalls`
+    if not gone or "raised" not in said:
+        _call_too_late(judge)
+    if gone and "raised" not in said:
+        raise Failed("pid.parent.order")
+    return {}
+
+
+def _call_too_late(judge: "Judge") -> None:
+    """Call the step for a parent that is not there: is it looked at, at all?"""
     with judge.sandbox(actor=with_parent) as box:
         pid = int(box.status(box.student)["NSpid"][-1]) + 1000
         said = box.call("die_with_parent", pid)
@@ -181,7 +236,6 @@ def parent(judge: "Judge") -> dict[str, object]:
         failure = box.refused(said, "die_with_parent")
         if failure.message != "raised":
             raise failure
-    return {}
 
 
 def _call_and_kill(box: "Sandbox", message: str) -> None:
@@ -211,7 +265,9 @@ def reap(judge: "Judge") -> dict[str, object]:
 
 
 def _reap_and_look(box: "Sandbox", due: str, message: str) -> None:
-    said = box.must("reap_children", 2)
+    before = processor_time(box.student)
+    said = _call_reaper(box)
+    used = processor_time(box.student) - before
     left = {pid: box.status(pid) for pid in children(box.student)}
     if any(its["NSpid"][-1] == "2" for its in left.values()):
         raise Failed("pid.reap.early", returned=said["returned"] or "None")
@@ -221,8 +277,21 @@ def _reap_and_look(box: "Sandbox", due: str, message: str) -> None:
         raise Failed("pid.reap.killed")
     if not said["returned"]:
         raise Failed("pid.reap.no_code", due=due)
+    if message == "pid.reap.code" and said["returned"] in (str(128 + int(due)), str(128 - int(due))):
+        message = "pid.reap.always"
     if said["returned"] != due:
         raise Failed(message, returned=said["returned"], due=due)
+    if used > BUSY:
+        raise Failed("pid.reap.busy", used=round(used * 1000))
+
+
+def _call_reaper(box: "Sandbox") -> "student.Answer":
+    try:
+        return box.must("reap_children", 2)
+    except Failed as failure:
+        if failure.message == "hung" and "2" not in [box.status(pid)["NSpid"][-1] for pid in children(box.student)]:
+            raise Failed("pid.reap.goes_on") from None
+        raise
 
 
 # ---- a container
