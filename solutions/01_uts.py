@@ -109,8 +109,8 @@ print(getsource(uts.set_domainname))
 
 # %% [markdown] id="worked-explained"
 # This is the whole step. `syscalls` is the module with the kernel's words: one function for each system call, with the
-# kernel's own name. If the kernel refuses, it raises `OSError` with the kernel's errno. So a step checks nothing and
-# catches nothing: what failed is told by the error.
+# kernel's own name; `help(syscalls.setdomainname)` shows the arguments of a call. If the kernel refuses, it raises
+# `OSError` with the kernel's errno. So a step checks nothing and catches nothing: what failed is told by the error.
 #
 # *Easy, 5 minutes.* Now write the step for the **host name**. The name of the system call is in sethostname(2).
 #
@@ -323,10 +323,9 @@ print("the same UTS namespace" if mine == theirs else "two UTS namespaces")
 # %% [markdown] id="clean"
 # ## Clean up
 #
-# The box is stopped from outside, and what is left is counted. (`my_runtime` and `my-runtime` are yours to keep.)
+# `clean_up` stops the box from outside, and counts what is left. (`my_runtime` and `my-runtime` are yours to keep.)
 
 # %% id="clean-up" kind="Clean up"
-box.stop()
 clean_up()
 
 # %% [markdown] id="summary"

@@ -1,7 +1,7 @@
 # %% [markdown] id="title"
 # # Lab 02. IPC: queues and memory of its own
 #
-# *30 minutes. You build two steps: one easy, one moderate.*
+# *35 minutes. You build two steps: one easy, one moderate.*
 #
 # Two programs that want to talk can share a piece of memory, or leave each other messages in a queue. The kernel keeps
 # these things, and hands them to whoever asks by the right number. In this lab a container gets a set of its own, with
@@ -106,8 +106,9 @@ reveal("ipc-persist")
 predict("ipc-posix")
 
 # %% [markdown] id="posix-code"
-# The cell stands apart first, with a `/dev/shm` of its own. Then it makes `/note` by shm_open, and moves into a new IPC
-# namespace. At the end it covers `/dev/shm` by an empty file system.
+# `stand_apart` moves the process of the cell into mount, UTS and IPC namespaces of its own: nobody else sees what it
+# mounts. `mount_tmpfs` mounts an empty file system in memory, here on `/dev/shm` (both in lab 05). Then the cell makes `/note` by
+# shm_open, and moves into a new IPC namespace. At the end it covers `/dev/shm` by another empty file system.
 
 # %% id="run-posix" kind="Run"
 %%python
@@ -219,11 +220,12 @@ print(getsource(sysctl.new_proc), getsource(sysctl.open_proc), sep="\n")
 # has the descriptor can use it, and nobody can put anything in its way. Even our own process finds it by no path. man:
 # fsopen(2), fsmount(2).
 #
-# `open_proc` is the one that you call. It gives such a descriptor. Where the kernel refuses to make a new proc, which
-# happens to ordinary users (lab 07), it takes the one at `/proc`, after a look at what that is.
+# `open_proc` is the one that you call: it returns the descriptor of such a `/proc`. The kernel does not let every user
+# make one (lab 07). Then it returns a descriptor of the path `/proc`, but only if the kernel's own proc is mounted there.
 #
-# *Moderate, 10 minutes.* Write `set_sysctl(name, value)`. With `dir_fd=` os.open begins at a directory that is open
-# already, and not at `/`; its path must not begin with a slash then.
+# *Moderate, 10 minutes.* Write `set_sysctl(name, value)`. os.open(path, flags, `dir_fd=proc`) looks for the
+# path in the directory that the descriptor `proc` stands for. The path must not begin with a slash: such a path begins at
+# `/`, whatever `dir_fd` says.
 #
 # (The trial below the cell takes a parameter of a *network* namespace. In the sandbox your process is not the machine's
 # root, and older kernels let nobody else write `kernel.msgmax`. For your function it is all one.)
@@ -348,12 +350,11 @@ print("the same IPC namespace" if mine == theirs else "two IPC namespaces")
 # *Hard, 15 minutes, no check.* A network link may have a dot in its name: `eth0.5`. Then which file is
 # `net.ipv4.conf.eth0.5.forwarding`? sysctl.d(5) has a rule: if the first separator of a name is a slash, dots stay as they
 # are; if it is a dot, dots and slashes are exchanged. Teach it to your `set_sysctl`, and run its check again. Then find
-# out by `--explain` and a look into `contain_lab/spec.py` whether such a name reaches your step at all.
+# out by `--explain` and a look into `../contain_lab/spec.py` whether such a name reaches your step at all.
 #
 # ## Clean up
 
 # %% id="clean-up" kind="Clean up"
-box.stop()
 clean_up()
 
 # %% [markdown] id="summary"

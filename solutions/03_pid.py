@@ -1,7 +1,7 @@
 # %% [markdown] id="title"
 # # Lab 03. PID: process 1
 #
-# *45 minutes. You build three steps, all of them moderate.*
+# *60 minutes. You build three steps, all of them moderate.*
 #
 # A container sees its own processes and no others, and they are numbered from 1. The one with number 1 is not like the
 # others: signals bounce off it, orphans are given to it, and its end is the end of all. In this lab you make a process 1,
@@ -167,7 +167,7 @@ reveal("pid-proc")
 # %% [markdown] id="init-signals"
 # ## Process 1 is not like the others
 #
-# **Signals.** Our box runs a `sleep` and nothing else now, so that is its process 1.
+# **Signals.** The next box runs a `sleep` and nothing else, so that is its process 1.
 
 # %% id="predict-term" kind="Predict"
 predict("pid-term")
@@ -211,7 +211,8 @@ predict("pid-orphan")
 
 # %% [markdown] id="orphan-code"
 # In the box a shell in brackets starts a `sleep 1` in the background and ends. Process 1 becomes `sleep 600` meanwhile.
-# We look when that has happened, and again when the second has passed:
+# We look when that has happened, and again when the second has passed. (The shell in brackets was process 2,
+# so its `sleep 1` is 3.)
 
 # %% id="run-orphan" kind="Run"
 box = background("busybox", "sh", "-c", "(sleep 1 &); sleep 0.2; exec sleep 600")
@@ -263,7 +264,7 @@ for how in ("exit 7", "kill -TERM $$"):
 # end soon, and one orphan runs on.
 
 # %% id="build-reap_children" build="reap_children"
-# Without an end:
+# Again and again, for ever:
 #   wait for anybody
 #   if it was our child: return its exit code, or 128 and the number of the signal
 
@@ -344,7 +345,8 @@ strace_runtime("crun", "processes")
 # in another way, and takes the other kinds one by one, so that each can be seen.) runc 1.1 makes **three** processes, and you can say why. The first
 # clone starts `runc init`. That clones a second one, which calls unshare with all flags, `CLONE_NEWPID` among them. This
 # moves only its children, so it has to clone once more, and the third is process 1. `CLONE_PARENT` makes each of them a
-# child of runc itself, which can then wait for the last. (runc is written in Go, whose programs always have several
+# child of runc itself, which can then wait for the last. (`PR_SET_CHILD_SUBREAPER` has the same end: who loses its parent
+# below such a process is given to that process, and not to process 1.) (runc is written in Go, whose programs always have several
 # threads. The part that makes processes is C, and runs before Go begins: `libcontainer/nsenter/nsexec.c`.)
 #
 # **An init** is a choice of the user. `docker run --init` puts **tini** before the program, `podman run --init`
@@ -359,11 +361,17 @@ strace_runtime("crun", "processes")
 
 # %% [markdown] id="mine-init"
 # That was the program as process 1. With `--init` your `reap_children` is process 1, and the program its child. The program
-# below leaves two orphans, which end at once; then it counts the zombies:
+# below leaves two orphans and becomes a `sleep`, which never asks for them. They end soon. `contain-lab exec` runs a command
+# in the container, which counts the zombies there, first without an init, then with yours:
 
 # %% id="run-mine-init" kind="Run"
-# !contain-lab run --rm --init --with my_runtime busybox sh -c \
-#   "(true &); (true &); sleep 0.5; cat /proc/[0-9]*/status | grep -c zombie"
+program = "(sleep 1 &); (sleep 1 &); sleep 0.3; exec sleep 600"
+box = background("busybox", "sh", "-c", program, options="--name zombies --with my_runtime")
+time.sleep(1.2)
+# !contain-lab exec zombies sh -c "cat /proc/[0-9]*/status | grep -c zombie"
+box = background("busybox", "sh", "-c", program, options="--name zombies --init --with my_runtime")
+time.sleep(1.2)
+# !contain-lab exec zombies sh -c "cat /proc/[0-9]*/status | grep -c zombie"
 
 # %% id="check-container" check="pid.container"
 
@@ -373,7 +381,9 @@ strace_runtime("crun", "processes")
 # Your init is a Python process, and it is in there together with the user's program. For a lesson this is fine. Else no
 # Python is ever process 1 of our containers: it would cost megabytes, and `/proc/1/exe` would lead to the interpreter of
 # the host (CVE-2019-5736 was such a case in runc). The init of the package is machine code. Its text says what it does
-# more than yours:
+# more than yours. Three words in it are new. The *trampoline* is the small program that waits in a container until it is
+# started, and then executes the user's. Its file is in memory, and *sealed*: nobody can change it any more. *SI_KERNEL*
+# marks a signal that no process has sent, but the kernel itself:
 
 # %% id="show-init" kind="Run"
 from contain_lab.container import init
@@ -401,12 +411,11 @@ print(box)
 # sends the signal to `child`. (`os.wait` is called again by Python when a signal has come in between.) Start
 # `contain-lab run --rm --init --with my_runtime busybox sleep 600` in a terminal, and `kill` that command from another.
 # What would have to be done about Ctrl-C in a terminal, which reaches every process in the foreground? Read in
-# `contain_lab/container/init.py` how it is done there.
+# `../contain_lab/container/init.py` how it is done there.
 #
 # ## Clean up
 
 # %% id="clean-up" kind="Clean up"
-box.stop()
 clean_up()
 
 # %% [markdown] id="summary"

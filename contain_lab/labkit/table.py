@@ -92,7 +92,7 @@ LABS: tuple[Lab, ...] = (
         number="02",
         stem="02_ipc",
         title="IPC: queues and memory of its own",
-        minutes=30,
+        minutes=35,
         needs=("privileges", "ipc namespace", "image busybox"),
         steps=(
             Step("unshare_ipc", "contain_lab.namespaces.ipc", "namespaces", (), "easy", 2),
@@ -109,7 +109,7 @@ LABS: tuple[Lab, ...] = (
         number="03",
         stem="03_pid",
         title="PID: process 1",
-        minutes=45,
+        minutes=60,
         needs=("privileges", "pid namespace", "image busybox"),
         steps=(
             Step("clone_into_namespaces", "contain_lab.namespaces.pid", "namespaces", (("uts", "pid"),), "moderate", 7,

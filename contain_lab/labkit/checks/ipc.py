@@ -27,7 +27,12 @@ def shown(box: "Sandbox") -> list[tuple[str, str]]:
     return [("inside", box.sysctl(box.student, name)), ("outside", box.sysctl(box.init, name))]
 
 
-SHOWN = {"set_sysctl": shown}
+def shown_namespace(box: "Sandbox") -> list[tuple[str, str]]:
+    """What a trial of unshare_ipc shows."""
+    return [("namespace", box.namespaces(box.student)["ipc"])]
+
+
+SHOWN = {"set_sysctl": shown, "unshare_ipc": shown_namespace}
 
 
 # ---- a namespace

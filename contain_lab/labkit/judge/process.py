@@ -126,7 +126,8 @@ def attempt(judge: Judge, topic: "ModuleType", step: str, args: "list[Any]") -> 
         return {"args": due if due != args else None, "calls": said["calls"], "returned": said["returned"],
                 "name_before": name, "name_after": box.hostname(box.student), "host": box.hostname(box.init),
                 "before": seen, "after": look(box) if look else None,
-                "changed": [kind for kind in before if before[kind] != after[kind]]}
+                "changed": [kind.replace("_for_children", " of its next child") for kind in before
+                            if before[kind] != after[kind]]}
 
 
 def await_print(box: Sandbox) -> None:
