@@ -10,7 +10,7 @@ no_browser := $(if $(a_browser),,--no-browser --ServerApp.use_redirect_file=Fals
 PORT := 8888
 IP := 127.0.0.1
 FAST := $(wildcard tests/unit tests/kernel tests/labs tests/grading)
-SLOW := $(wildcard tests/peers tests/ui)
+SLOW := $(wildcard tests/peers tests/ui tests/vm)
 
 help:      # print this
 	@sed -n 's/^\([a-z-]*\): *#/make \1\t/p' Makefile | expand -t 16
@@ -26,7 +26,7 @@ test:      # what a change must pass: check, and the tests of package, kernel, l
 	@$(MAKE) --no-print-directory check
 	$(bin)/pytest -q $(FAST)
 
-test-all:  # the slower rest: other runtimes, and the labs in a browser
+test-all:  # the slower rest: other runtimes, the labs in a browser, a virtual machine
 	$(setup) all
 	$(if $(SLOW),$(bin)/pytest -q $(SLOW))
 

@@ -61,6 +61,10 @@ missing_packages() {    # prints those that this level needs and the machine has
     has runc || echo runc
     has crun || echo crun
     has chromium || echo chromium
+    has "qemu-system-$(uname -m)" || echo qemu-system-x86
+    has mmdebstrap || echo mmdebstrap
+    has mkfs.erofs || echo erofs-utils
+    has zstd || echo zstd
     [ -d /usr/share/fonts/truetype/dejavu ] || echo fonts-dejavu-core
 }
 

@@ -11,6 +11,11 @@ mount -t mqueue -o nosuid,nodev,noexec mqueue /dev/mqueue
 mount -t tmpfs -o mode=755,nosuid,nodev run /run
 mount -t tmpfs -o nosuid,nodev tmp /tmp
 chmod 1777 /dev/shm /tmp
+for each in /var/lib/contain_lab /var/tmp; do    # an overlay cannot write into an overlay
+    mkdir -p "$each"
+    mount -t tmpfs -o mode=1777 overlays "$each"
+done
+chmod 755 /var/lib/contain_lab
 mount -t cgroup2 -o nosuid,nodev,noexec,nsdelegate cgroup2 /sys/fs/cgroup
 mount -t bpf -o mode=700 bpf /sys/fs/bpf 2>/dev/null
 mount --make-rshared /

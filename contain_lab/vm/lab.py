@@ -3,13 +3,12 @@
 import http.client
 import os
 import secrets
-import tarfile
 import tempfile
 import threading
 from collections.abc import Callable
 
 from contain_lab.errors import ContainLabError
-from contain_lab.vm import machine, recipe
+from contain_lab.vm import machine, recipe, repository
 from contain_lab.vm.session import FOLDER, Session
 
 BEGUN = "/run/contain_lab.lab"  # its time tells what was worked on since
@@ -64,9 +63,7 @@ def bring_back(name: str) -> int:
             raise ContainLabError(f"machine '{name}': what was changed in labs/ could not be read",
                                   f"contain-lab vm run --name {name} --bring labs true")
         file.seek(0)
-        with tarfile.open(fileobj=file) as tar:  # filter: nothing leads out of the folder, whatever the machine sends
-            tar.extractall(recipe.repository(), filter="data")
-            return len(tar.getmembers())
+        return repository.unpack(file, recipe.repository())
 
 
 def _quietly(session: Session, argv: list[str]) -> None:

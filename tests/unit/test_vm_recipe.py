@@ -1,8 +1,10 @@
 """The recipe of a machine's image, its initramfs, QEMU's command line, and names."""
 
+import io
 import os
 import re
 import subprocess
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -85,3 +87,23 @@ def test_the_repository_goes_in_without_what_belongs_to_this_machine(tmp_path: P
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text("")
     assert set(repository.listing(str(tmp_path))) == {"a.py", "labs/my_runtime/uts.py"}
+
+
+def test_nothing_that_a_machine_sends_leads_out_of_the_folder(tmp_path: Path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/link").symlink_to(tmp_path)
+    sent = io.BytesIO()
+    with tarfile.open(fileobj=sent, mode="w") as tar:
+        for name in ("../out", "/out", "link/out", "sub/good"):
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = 2, 0o4755
+            tar.addfile(entry, io.BytesIO(b"17"))
+        entry = tarfile.TarInfo("device")
+        entry.type = tarfile.CHRTYPE
+        tar.addfile(entry)
+    sent.seek(0)
+    assert repository.unpack(sent, str(tmp_path / "in")) == 4
+    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "in/device").exists()
+    assert (tmp_path / "in/sub/good").read_bytes() == b"17"
+    assert (tmp_path / "in/sub/good").stat().st_mode & 0o7777 == 0o755
