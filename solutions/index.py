@@ -32,7 +32,7 @@
 #
 # Every lab needs *privileges* (root, or an ordinary user who may make user namespaces) and the image `busybox`, which
 # the set-up makes. What else it needs stands in the last column, by the names that `contain-lab doctor` has for it: that
-# says whether your machine has it. Nearly all do.
+# says whether your machine has it.
 #
 # ## The way ahead
 #
