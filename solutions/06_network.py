@@ -485,7 +485,6 @@ name = f"/tmp/cl-box{os.getpid()}"
 # ## Clean up
 
 # %% id="clean-up" kind="Clean up"
-right.stop()
 clean_up()
 
 # %% [markdown] id="summary"

@@ -162,7 +162,9 @@ kill $!
 import subprocess
 sleeper = subprocess.Popen(["unshare", "--user", "sleep", "600"])
 # !sleep 0.2; printf "0 100000 1000\n5000 300000 10\n" | tee /proc/{sleeper.pid}/uid_map > /proc/{sleeper.pid}/gid_map
-id_maps(sleeper.pid)
+rulers = id_maps(sleeper.pid)
+sleeper.kill()
+rulers
 
 # %% [markdown] id="setgroups"
 # ## Build: groups that take away
@@ -434,8 +436,6 @@ print(podman_run("./my-runtime", "cat", "/proc/self/uid_map", rootless=True))
 # ## Clean up
 
 # %% id="clean-up" kind="Clean up"
-box.stop()
-sleeper.kill()
 clean_up()
 
 # %% [markdown] id="summary"
