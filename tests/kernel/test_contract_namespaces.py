@@ -169,7 +169,7 @@ def test_an_init_takes_who_ends_until_its_own_child_has_ended(how, code):
     def be_init() -> None:
         child = os.fork()
         if child == 0:
-            time.sleep(0.1)
+            time.sleep(0.5)    # the orphans end before it, on a slow machine too
             how()
         for _ in range(3):
             if os.fork() == 0:    # the parent of an orphan, which ends at once
