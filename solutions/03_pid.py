@@ -361,17 +361,13 @@ strace_runtime("crun", "processes")
 
 # %% [markdown] id="mine-init"
 # That was the program as process 1. With `--init` your `reap_children` is process 1, and the program its child. The program
-# below leaves two orphans and becomes a `sleep`, which never asks for them. They end soon. `contain-lab exec` runs a command
-# in the container, which counts the zombies there, first without an init, then with yours:
+# below leaves two orphans and becomes a `sleep`, which never asks for them. They end soon; a
+# moment later a child of it counts the zombies. First without an init, then with yours:
 
 # %% id="run-mine-init" kind="Run"
-program = "(sleep 1 &); (sleep 1 &); sleep 0.3; exec sleep 600"
-box = background("busybox", "sh", "-c", program, options="--name zombies --with my_runtime")
-time.sleep(1.2)
-# !contain-lab exec zombies sh -c "cat /proc/[0-9]*/status | grep -c zombie"
-box = background("busybox", "sh", "-c", program, options="--name zombies --init --with my_runtime")
-time.sleep(1.2)
-# !contain-lab exec zombies sh -c "cat /proc/[0-9]*/status | grep -c zombie"
+program = "(sleep 0.2 &); (sleep 0.2 &); (sleep 0.6; cat /proc/[0-9]*/status | grep -c zombie) & exec sleep 1"
+# !contain-lab run --rm --with my_runtime busybox sh -c "{program}"
+# !contain-lab run --rm --init --with my_runtime busybox sh -c "{program}"
 
 # %% id="check-container" check="pid.container"
 
