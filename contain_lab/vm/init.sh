@@ -28,6 +28,23 @@ ip address add 10.0.2.15/24 dev eth0
 ip route add default via 10.0.2.2
 echo 'nameserver 10.0.2.3' >/etc/resolv.conf
 printf '127.0.0.1 localhost\n::1 localhost\n' >/etc/hosts
-printf '#!/bin/sh\nPYTHONPATH=/contain_lab exec /usr/bin/python3 -c "import sys; from contain_lab.cli import main; sys.exit(main())" "$@"\n' >/usr/local/bin/contain-lab
-chmod 755 /usr/local/bin/contain-lab
+commands=/contain_lab/.venv/bin
+mkdir -p "$commands"
+cat >"$commands/contain-lab" <<'COMMAND'
+#!/usr/bin/python3
+import sys
+sys.path.insert(0, "/contain_lab")
+from contain_lab.cli import main
+sys.exit(main())
+COMMAND
+cat >"$commands/contain-lab-runtime" <<'COMMAND'
+#!/usr/bin/python3 -IS
+import gc, sys
+gc.disable()
+sys.path.insert(0, "/contain_lab")
+from contain_lab.cli.oci import command
+command()
+COMMAND
+chmod 755 "$commands"/*
+ln -s "$commands"/* /usr/local/bin/
 exec /usr/bin/python3 -IS /usr/local/lib/contain_lab/command_server.py
