@@ -1,7 +1,7 @@
 # %% [markdown] id="title"
 # # Lab 04. Root: a file system of its own
 #
-# *40 minutes. You build two steps: both moderate.*
+# *50 minutes. You build two steps: both moderate.*
 #
 # The path `/etc/passwd` means one file on the host and another one in a container, and a third one in the next container.
 # In this lab you make that so. You see why the old answer to it, chroot, is no wall, and build the one that is.
@@ -26,7 +26,7 @@ begin("04")
 # !contain-lab intruder --only file --skip pivot_into_rootfs
 
 # %% [markdown] id="attack-explained"
-# `works`, twice. The files of the image were there, mounted and complete, in a folder of the host. But nobody had told
+# `works`, twice. (`$place` is the folder of the host in which the intruder's stage has put the secret.) The files of the image were there, mounted and complete, in a folder of the host. But nobody had told
 # the kernel that this folder is `/`. A path is a walk through the file system, and the walk began where it always does.
 #
 # ## Recall
@@ -135,7 +135,7 @@ reveal("root-escape")
 #
 # The tree that you see at `/` is put together from **mounts**. Each says: this folder of this file system stands at this
 # place. The list of them belongs to the **mount namespace**, and every process can read it in `/proc/PID/mountinfo`. Here
-# is the list of a container, drawn as a tree:
+# is the list of a container, drawn as a tree. (Its last column, propagation, is lab 05: leave it until then.)
 
 # %% id="start-box" kind="Run" tags=["nbval-ignore-output"]
 box = background("busybox", "sleep", "600")
@@ -147,7 +147,8 @@ mount_tree(box.pid)
 #
 # So a container needs a list of mounts of its own (`unshare(CLONE_NEWNS)`, a copy of the host's list), the image's
 # folder as the root of that list, and then the rest of the list thrown away. The call for the middle part is
-# **pivot_root(2)**. There is a command of that name, too.
+# **pivot_root(2)**. There is a command of that name, too. It takes two folders: the new root, and the place that the old
+# root goes to. We stand in the new root and say `.` for both; the section *Order* tells why that is possible.
 
 # %% id="predict-busy" kind="Predict"
 predict("root-busy")
@@ -216,7 +217,8 @@ order("root-pivot")
 # %% [markdown] id="left-behind"
 # ## Build: the pivot
 #
-# Every line of that order has its reason. Take one away, the last but one:
+# The first five of these lines are needed. `chdir("/")` is caution: who stood in the new root before the pivot still stands
+# there after it, and with this line nobody has to think about it. Take one of the five away, `umount2`:
 
 # %% id="predict-left" kind="Predict"
 predict("root-left")
@@ -285,13 +287,14 @@ pivot_root . . || echo refused'
 reveal("root-shared")
 
 # %% [markdown] id="break-skip"
-# What *shared* is, and the step against it, are in lab 05. Now a pivot that does not fail, but is not called:
+# What *shared* is, and the step against it, are in lab 05. Now a pivot that does not fail, but is not called. (`ls` says
+# with `--version` whose it is; busybox's knows no such option.)
 
 # %% id="predict-skip" kind="Predict"
 predict("root-skip")
 
-# %% id="break-pivot" kind="Break it"
-# !contain-lab run --rm --skip pivot_into_rootfs busybox ls -d /var/lib/contain_lab /usr/share
+# %% id="break-pivot" kind="Break it" tags=["nbval-ignore-output"]
+# !contain-lab run --rm --skip pivot_into_rootfs busybox ls --version | head -n 1
 
 # %% id="reveal-skip" kind="Explain"
 reveal("root-skip")
@@ -300,7 +303,7 @@ reveal("root-skip")
 # Last, look at the place from inside. `--break` opens a shell right after the pivot. What does `/..` lead to now?
 
 # %% id="break-after" kind="Break it"
-# !echo "ls -d /* /../*" | contain-lab run --rm --break pivot_into_rootfs --rootfs root true
+# !echo "echo /: /*; echo /..: /../*" | contain-lab run --rm --break pivot_into_rootfs --rootfs root true
 
 # %% [markdown] id="break-after-explained"
 # To the same root: nothing lies on top of it any more, and there is nothing above. (`dev`, `proc` and `sys` are new. The
@@ -375,10 +378,11 @@ strace_runtime("crun", "root")
 #
 # *Hard, 15 minutes, no check.* A wall has a hole if one thing is forgotten, and this one was worth a CVE in 2024
 # (CVE-2024-21626, runc). In a new cell with `%%build rootfs` write another `pivot_into_rootfs`, whose first line is
-# `os.set_inheritable(os.open("/", os.O_PATH), True)`. The trial and the check are content: the old root is mounted nowhere. Then
+# `os.set_inheritable(os.open("/", os.O_PATH), True)`. The trial and the check are content: the old root is mounted nowhere. Then,
+# in a new cell:
 #
 # ```console
-# contain-lab run --rm --with my_runtime --skip close_descriptors busybox sh -c 'ls -d /proc/self/fd/*/usr/share'
+# !contain-lab run --rm --with my_runtime --skip close_descriptors busybox sh -c 'ls -d /proc/self/fd/*/usr/share'
 # ```
 #
 # Why does a mount that is in no list any more still answer? Which step of the runtime holds this, when it is not skipped?

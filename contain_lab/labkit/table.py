@@ -128,7 +128,7 @@ LABS: tuple[Lab, ...] = (
         number="04",
         stem="04_root",
         title="Root: a file system of its own",
-        minutes=40,
+        minutes=50,
         needs=("privileges", "mount namespace", "pid namespace", "image busybox"),
         steps=(
             Step("bind_rootfs", "contain_lab.rootfs", "rootfs", ("/tmp/box/root",), "moderate", 8),
@@ -144,7 +144,7 @@ LABS: tuple[Lab, ...] = (
         number="05",
         stem="05_mounts",
         title="Mounts: what is where, and who hears of it",
-        minutes=45,
+        minutes=60,
         needs=("privileges", "mount namespace", "pid namespace", "image busybox"),
         steps=(
             Step("set_propagation", "contain_lab.namespaces.mount", "namespaces",
