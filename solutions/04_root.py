@@ -394,7 +394,6 @@ strace_runtime("crun", "root")
 # (The folder `root` is yours. Put more programs into it.)
 
 # %% id="clean-up" kind="Clean up"
-box.stop()
 clean_up()
 
 # %% [markdown] id="summary"

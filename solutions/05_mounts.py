@@ -428,7 +428,6 @@ strace_runtime("crun", "mounts")
 # ## Clean up
 
 # %% id="clean-up" kind="Clean up"
-box.stop()
 # !rm -rf evil folder
 clean_up()
 
