@@ -329,7 +329,7 @@ order("mounts-start")
 #
 # **No devices.** Then nothing can mask a file:
 
-# %% id="break-devices" kind="Break it" tags=["nbval-ignore-output"]
+# %% id="break-devices" kind="Break it"
 # !contain-lab run --rm --skip make_devices busybox true
 
 # %% [markdown] id="break-devices-explained"
@@ -344,7 +344,8 @@ order("mounts-start")
 
 # %% [markdown] id="break-write-explained"
 # `Read-only file system` (EROFS) is the mount's answer, and being root does not help: it is not a matter of permission. The
-# second, `permission denied`, is the kernel's EPERM: mounting takes CAP_SYS_ADMIN, which the runtime has given up. Without that second wall the first would stand for a moment.
+# second, `permission denied`, is the kernel's EPERM: mounting takes CAP_SYS_ADMIN, which the runtime has given up.
+# Without that second wall the first would stand for a moment.
 #
 # **A read-only root.** The package's step for it, which you have read above, is behind one option:
 
