@@ -108,7 +108,7 @@ def do_features(root: str, given: "Given") -> None:
 def features() -> "dict[str, Any]":
     """The object that features.md describes."""
     return {
-        "ociVersionMin": "1.0.0", "ociVersionMax": spec.VERSION, "hooks": list(spec.HOOKS),
+        "ociVersionMin": "1.0.0", "ociVersionMax": spec.VERSION, "hooks": list(spec.shape.HOOKS),
         "mountOptions": sorted(options.known()),
         "linux": {
             "namespaces": sorted(spec.NAMESPACES), "capabilities": list(capabilities.BITS),

@@ -243,7 +243,7 @@ def console_arguments(config: "Config") -> tuple[int, int, int]:
 def privilege_rows(config: "Config", init: bool = False) -> "Iterator[Row]":
     """Giving up what the program shall not have."""
     asked = spec.part(config, "process.capabilities") or {}
-    sets = {name: tuple(asked.get(name) or ()) for name in spec.NAMED_CAPABILITIES}
+    sets = {name: tuple(asked.get(name) or ()) for name in spec.shape.NAMED_CAPABILITIES}
     for names in sets.values():
         capabilities.mask(names)
     yield from filter_rows(config, init, last=False)

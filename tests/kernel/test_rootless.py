@@ -157,12 +157,12 @@ def test_hooks_of_an_ordinary_users_container_run_at_every_place(anna):
     config["mounts"][2]["options"].remove("gid=5")
     config["mounts"].append({"destination": "/tmp", "type": "bind", "source": str(bundle), "options": ["bind"]})
     config["hooks"] = {place: [{"path": "/bin/sh", "args": ["sh", "-c", f"echo {place} >> {folder}/said"]}]
-                       for place in spec.HOOKS for folder in ["/tmp" if place == "startContainer" else bundle]}
+                       for place in spec.shape.HOOKS for folder in ["/tmp" if place == "startContainer" else bundle]}
     (bundle / "config.json").write_text(json.dumps(config))
     done = user.run(*runtime, "run", "--bundle", bundle, "three")
     assert done.returncode == 3, done.stderr
-    assert done.stdout.split()[:4] == [*spec.HOOKS[:4]]
-    assert (bundle / "said").read_text().split() == [*spec.HOOKS]
+    assert done.stdout.split()[:4] == [*spec.shape.HOOKS[:4]]
+    assert (bundle / "said").read_text().split() == [*spec.shape.HOOKS]
 
 
 def test_a_trace_shows_the_maps_in_one_line(anna):

@@ -125,7 +125,7 @@ def full(config: Config) -> Config:
     config["root"]["readonly"] = True
     config["linux"].update(sysctl={"kernel.msgmax": "8192"}, resources={"pids": {"limit": 3}}, cgroupsPath="/a/b")
     config["mounts"].append({"destination": "/sys/fs/cgroup", "type": "cgroup", "options": ["ro"]})
-    config["hooks"] = {place: [{"path": f"/{place}"}] for place in spec.HOOKS}
+    config["hooks"] = {place: [{"path": f"/{place}"}] for place in spec.shape.HOOKS}
     return config
 
 

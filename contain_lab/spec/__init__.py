@@ -3,12 +3,13 @@
 https://github.com/opencontainers/runtime-spec/blob/v1.2.0/config.md and config-linux.md. Plain dicts, for the OCI
 command line is on its way to execve. A config is checked before anything is done: a wrong type is InvalidConfig,
 what the specification allows and this runtime does not do is Unsupported, and nothing that it asks for is passed
-over in silence. What the specification does not know is ignored, as it demands.
+over in silence. `shape` has the types.
 """
 
 import os
 
 from contain_lab.errors import InvalidConfig, Unsupported
+from contain_lab.spec import shape
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,52 +21,6 @@ VERSION = "1.2.0"
 NAMESPACES = ("pid", "network", "ipc", "uts", "mount", "cgroup", "user", "time")
 DEFAULT_NAMESPACES = NAMESPACES[:6]
 
-HOOKS = ("prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop")
-
-# The types of what is read: a type, [of all], {name: of it}, or (str, of all values of a map).
-NAMED_CAPABILITIES = {name: [str] for name in ("bounding", "effective", "permitted", "inheritable", "ambient")}
-MAPPING = {"containerID": int, "hostID": int, "size": int}
-DEVICE = {"major": int, "minor": int}
-RESOURCES: "Config" = {
-    "pids": {"limit": int},
-    "devices": [{"allow": bool, "type": str, **DEVICE, "access": str}],
-    "memory": {"limit": int, "reservation": int, "swap": int, "swappiness": int, "disableOOMKiller": bool,
-               "useHierarchy": bool, "checkBeforeUpdate": bool},
-    "cpu": {"shares": int, "quota": int, "burst": int, "period": int, "cpus": str, "mems": str, "idle": int},
-    "blockIO": {"weight": int, "weightDevice": [{**DEVICE, "weight": int}],
-                **{f"throttle{kind}Device": [{**DEVICE, "rate": int}]
-                   for kind in ("ReadBps", "WriteBps", "ReadIOPS", "WriteIOPS")}},
-    "hugepageLimits": [{"pageSize": str, "limit": int}],
-    "rdma": (str, {"hcaHandles": int, "hcaObjects": int}),
-    "unified": (str, str),
-}
-TYPES: "Config" = {
-    "ociVersion": str, "hostname": str, "domainname": str, "annotations": (str, str),
-    "root": {"path": str, "readonly": bool},
-    "process": {
-        "terminal": bool, "args": [str], "env": [str], "cwd": str, "noNewPrivileges": bool, "oomScoreAdj": int,
-        "consoleSize": {"height": int, "width": int},
-        "user": {"uid": int, "gid": int, "umask": int, "additionalGids": [int]},
-        "capabilities": NAMED_CAPABILITIES,
-        "rlimits": [{"type": str, "soft": int, "hard": int}],
-    },
-    "mounts": [{"destination": str, "type": str, "source": str, "options": [str],
-                "uidMappings": [MAPPING], "gidMappings": [MAPPING]}],
-    "hooks": {place: [{"path": str, "args": [str], "env": [str], "timeout": int}] for place in HOOKS},
-    "linux": {
-        "namespaces": [{"type": str, "path": str}], "cgroupsPath": str, "sysctl": (str, str),
-        "devices": [{"path": str, "type": str, "major": int, "minor": int, "fileMode": int, "uid": int, "gid": int}],
-        "uidMappings": [MAPPING], "gidMappings": [MAPPING], "timeOffsets": (str, {"secs": int, "nanosecs": int}),
-        "maskedPaths": [str], "readonlyPaths": [str], "rootfsPropagation": str,
-        "seccomp": {
-            "defaultAction": str, "defaultErrnoRet": int, "architectures": [str], "flags": [str],
-            "listenerPath": str, "listenerMetadata": str,
-            "syscalls": [{"names": [str], "action": str, "errnoRet": int,
-                          "args": [{"index": int, "value": int, "valueTwo": int, "op": str}]}],
-        },
-        "resources": RESOURCES,
-    },
-}
 # What may stand in a config, and is refused unless it is empty.
 REFUSED = (
     "process.apparmorProfile", "process.selinuxLabel", "process.ioPriority", "process.scheduler",
@@ -90,7 +45,7 @@ def part(config: "Config", path: str) -> "Any":
 
 def validate(config: "Config") -> "Config":
     """Check a config, and return it. Errors: InvalidConfig and Unsupported, with the path of what is wrong."""
-    _check_type(config, TYPES, "")
+    shape.check(config, shape.TYPES)
     version = config.get("ociVersion") or ""
     if not version.startswith("1."):
         raise InvalidConfig(f"ociVersion: {version!r}: only versions 1.x of the specification are known")
@@ -111,7 +66,7 @@ def validate(config: "Config") -> "Config":
 def validate_process(process: "Config") -> "Config":
     """Check a process alone, as `exec` takes it, and return it. Errors: InvalidConfig and Unsupported."""
     config = {"process": process}
-    _check_type(config, TYPES, "")
+    shape.check(config, shape.TYPES)
     _refuse(config, "leave it out")
     _check_process(config)
     _check_limits(config)
@@ -121,7 +76,7 @@ def validate_process(process: "Config") -> "Config":
 def validate_resources(resources: "Config") -> "Config":
     """Check linux.resources alone, as `update` takes it, and return it. Errors: InvalidConfig and Unsupported."""
     config = {"linux": {"resources": resources}}
-    _check_type(config, TYPES, "")
+    shape.check(config, shape.TYPES)
     _refuse(config, "leave it out")
     check_resources(resources)
     return resources
@@ -131,55 +86,6 @@ def _refuse(config: "Config", hint: str) -> None:
     for path in REFUSED:
         if part(config, path):
             raise Unsupported(f"{path}: this runtime does not do it", hint)
-
-
-def _check_type(value: object, wanted: "Any", path: str) -> None:
-    if value is None:
-        return
-    if isinstance(wanted, type):
-        if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
-            raise InvalidConfig(f"{path}: {_shown(value)} where {WORDS[wanted]} is due")
-        if isinstance(value, str):
-            _check_text(value, path)
-    elif isinstance(wanted, list):
-        for number, inner in enumerate(_expect(value, list, path)):
-            _check_type(_present(inner, f"{path}[{number}]"), wanted[0], f"{path}[{number}]")
-    elif isinstance(wanted, tuple):
-        for name, inner in _expect(value, dict, path).items():
-            _check_type(_present(inner, f"{path}.{name}"), wanted[1], f"{path}.{name}")
-    else:
-        for name, inner in _expect(value, dict, path).items():
-            if name in wanted:
-                _check_type(inner, wanted[name], f"{path}.{name}" if path else name)
-
-
-WORDS = {str: "text", int: "a whole number", bool: "true or false", list: "a list", dict: "an object"}
-
-
-def _expect(value: object, kind: type, path: str) -> "Any":
-    if not isinstance(value, kind):
-        raise InvalidConfig(f"{path or 'config.json'}: {_shown(value)} where {WORDS[kind]} is due")
-    return value
-
-
-def _check_text(value: str, path: str) -> None:
-    try:
-        if b"\0" in os.fsencode(value):
-            raise InvalidConfig(f"{path}: {_shown(value)} holds a zero byte")
-    except UnicodeEncodeError:
-        raise InvalidConfig(f"{path}: {_shown(value)} holds half a character") from None
-
-
-def _present(value: object, path: str) -> object:
-    """null stands for what is left out; in a list, or in a map of any names, nothing can be left out."""
-    if value is None:
-        raise InvalidConfig(f"{path}: null where a value is due")
-    return value
-
-
-def _shown(value: object) -> str:
-    said = repr(value)
-    return said if len(said) <= 40 else f"{said[:37]}..."
 
 
 def _check_process(config: "Config") -> None:
@@ -224,8 +130,9 @@ def _check_limits(config: "Config") -> None:
 
 
 def _check_group(config: "Config") -> None:
-    if ".." in (part(config, "linux.cgroupsPath") or "").split("/"):
-        raise InvalidConfig(f"linux.cgroupsPath: {_shown(config['linux']['cgroupsPath'])} leads out of the hierarchy")
+    path = part(config, "linux.cgroupsPath") or ""
+    if ".." in path.split("/"):
+        raise InvalidConfig(f"linux.cgroupsPath: {shape.shown(path)} leads out of the hierarchy")
 
 
 def check_resources(resources: "Config") -> None:
@@ -238,12 +145,13 @@ def check_resources(resources: "Config") -> None:
         where = f"linux.resources.hugepageLimits[{number}]"
         _check_complete(limit, ("pageSize", "limit"), where)
         if not limit["pageSize"].isalnum():
-            raise InvalidConfig(f"{where}.pageSize: {_shown(limit['pageSize'])} is no size like 2MB")
+            raise InvalidConfig(f"{where}.pageSize: {shape.shown(limit['pageSize'])} is no size like 2MB")
     for name in resources.get("unified") or {}:
         controller, dot, rest = name.partition(".")
         plain = name.replace(".", "").replace("_", "")
         if not (controller and dot and rest) or controller == "cgroup" or not (plain.isascii() and plain.isalnum()):
-            raise InvalidConfig(f"linux.resources.unified: {_shown(name)} is no file of a controller like memory.high")
+            raise InvalidConfig(f"linux.resources.unified: {shape.shown(name)} is no file of a controller like "
+                                "memory.high")
 
 
 def _check_devices(config: "Config") -> None:
@@ -255,7 +163,7 @@ def _check_devices(config: "Config") -> None:
 
 
 def _check_hooks(hooks: "Config") -> None:
-    for place in HOOKS:
+    for place in shape.HOOKS:
         for number, hook in enumerate(hooks.get(place) or []):
             where = f"hooks.{place}[{number}]"
             if not (hook.get("path") or "").startswith("/"):
