@@ -157,7 +157,7 @@ def test_who_outlives_its_parent_is_not_killed():
     with apart(have_a_child):
         child = int(os.read(hear, 20))
     try:
-        until(lambda: status(child)["State"].startswith("S"))  # it writes before it waits
+        assert until(lambda: status(child)["State"].startswith("S"))  # it writes before it waits
     finally:
         os.kill(child, signal.SIGKILL)
         os.close(hear)

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.needs("root", "busybox")
 
 def test_memory_above_max_is_killed(bundle):
     bundle.linux.update(cgroupsPath=f"/{bundle.id}", resources={"memory": {"limit": 16 * MIB, "swap": 16 * MIB}})
-    bundle.process["args"] = ["sh", "-c", "head -c 100m /dev/zero | tail >/dev/null; echo $?"]
+    bundle.process["args"] = ["sh", "-c", "dd if=/dev/zero of=/dev/null bs=100M count=1 2>/dev/null; echo $?"]
     done = bundle.lived()
     assert done.out == "137\n"
     assert memory.count_oom_kills(bundle.id) == 1

@@ -114,10 +114,10 @@ def test_the_containers_own_users_count(run, box):
 
 def test_a_killed_exec_takes_its_process_along(run, box):
     process = run.begin("exec", "web", "sleep", "61")
-    until(lambda: "sleep 61" in run.do("exec", "web", "ps").out)
+    assert until(lambda: "sleep 61" in run.do("exec", "web", "ps").out)
     process.kill()
     process.communicate()
-    until(lambda: "sleep 61" not in run.do("exec", "web", "ps").out)
+    assert until(lambda: "sleep 61" not in run.do("exec", "web", "ps").out)
 
 
 def test_it_ends_with_the_container(run, box):

@@ -57,9 +57,11 @@ def paste(terminal: int, size: int) -> None:
 
 
 def test_a_terminal_that_goes_away_ends_the_container(run):
-    with at_a_terminal(run, "--rm", "-it", "busybox", "sh") as (_, terminal):
+    with at_a_terminal(run, "--rm", "-it", "busybox", "sh") as (process, terminal):
         read_until(terminal, b"# ")
         os.close(terminal)
+        assert process.wait(10) == 0  # a shell at the end of its input
+    assert run.left() == []
 
 
 def test_a_program_that_does_not_care_runs_on_without_its_terminal(run):

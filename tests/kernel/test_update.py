@@ -22,7 +22,8 @@ def limited(own_bundle):
 
 def taken(bundle) -> str:
     """What becomes of a process that takes 30 MiB; one alone, for a second one beside it may be killed in its place."""
-    return bundle.command("exec", bundle.id, "sh", "-c", "dd if=/dev/zero of=/dev/null bs=30M count=1 2>/dev/null; echo $?").out
+    takes = "dd if=/dev/zero of=/dev/null bs=30M count=1 2>/dev/null; echo $?"
+    return bundle.command("exec", bundle.id, "sh", "-c", takes).out
 
 
 @pytest.mark.blackbox
