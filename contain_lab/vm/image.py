@@ -1,8 +1,7 @@
 """Make the image: root file system, kernel, and what pip brings, side by side; then one read-only disk of them.
 
 `data_dir()/vm/images/FINGERPRINT/` holds `vmlinux`, `root.erofs`, `modules/` and `packages`, the list of versions. It
-is made under another name and renamed when it is whole; what begins with `cl-` is being made, or was left by a build
-that was killed. Every program runs in PID and mount namespaces of its own, and dies with us.
+is there when it is whole (`whole`). Every program runs in PID and mount namespaces of its own, and dies with us.
 man: mmdebstrap(1), mkfs.erofs(1), unshare(1), depmod(8). Kernel: Documentation/arch/x86/boot.rst.
 """
 
@@ -12,12 +11,11 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from contain_lab import files
 from contain_lab.errors import ContainLabError
-from contain_lab.vm import recipe
+from contain_lab.vm import recipe, whole
 
 Report = Callable[[str], None]
 TOOLS = {"mmdebstrap": "mmdebstrap", "mkfs.erofs": "erofs-utils", "zstd": "zstd", "unshare": "util-linux",
@@ -47,15 +45,13 @@ def build(report: Report) -> str:
     if os.path.isdir(path):
         return path
     check_tools()
-    with files.Alone(folder()):
-        sweep_held()
-        if os.path.isdir(path):  # made while we waited
-            return path
+
+    def fill(work: str) -> None:
         began = time.monotonic()
-        with _in_the_making() as work:
-            _make(work, report)
-            os.rename(work, path)
-    report(f"image made in {time.monotonic() - began:.0f} s: {disk_bytes(path) / 1e6:.0f} MB in {path}")
+        _make(work, report)
+        report(f"image made in {time.monotonic() - began:.0f} s: {disk_bytes(work) / 1e6:.0f} MB in {path}")
+
+    whole.make(path, fill)
     return path
 
 
@@ -78,39 +74,9 @@ def search_path() -> str:
     return f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 
 
-def sweep() -> list[str]:
-    """Remove what builds left that were killed; their names. A build that runs is left alone."""
-    if not os.path.isdir(folder()):
-        return []
-    handle = files.lock(os.path.join(folder(), "lock"))
-    try:
-        return sweep_held() if handle is not None else []
-    finally:
-        files.let_go(handle)
-
-
-def sweep_held() -> list[str]:
-    """As `sweep`, for who has the lock."""
-    left = [name for name in os.listdir(folder()) if name.startswith("cl-")]
-    for name in left:
-        shutil.rmtree(os.path.join(folder(), name))
-    return left
-
-
 def disk_bytes(path: str) -> int:
     """What a folder takes on the disk."""
     return sum(os.lstat(os.path.join(top, name)).st_blocks * 512 for top, _, names in os.walk(path) for name in names)
-
-
-@contextmanager
-def _in_the_making() -> Iterator[str]:
-    work = os.path.join(folder(), f"cl-{os.getpid()}")
-    os.mkdir(work, 0o700)
-    try:
-        yield work
-    finally:
-        if os.path.isdir(work):
-            shutil.rmtree(work)
 
 
 # ---- the programs

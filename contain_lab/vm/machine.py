@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 
 from contain_lab import files
 from contain_lab.errors import ContainLabError, NotFound, WrongState
-from contain_lab.vm import boot, image, qemu, repository, template
+from contain_lab.vm import boot, image, qemu, repository, template, whole
 from contain_lab.vm.keeper import Keeper
 from contain_lab.vm.qemu import Qmp, Shape
 from contain_lab.vm.session import Session
@@ -283,8 +283,8 @@ def session(name: str) -> Iterator[Session]:
 
 def sweep() -> list[str]:
     """Remove what killed commands left of machines, images and templates; a line for each."""
-    removed = [f"machines' image in the making {name}" for name in image.sweep()]
-    removed += [f"machines' template in the making {name}" for name in template.sweep()]
+    removed = [f"machines' image in the making {name}" for name in whole.sweep(image.folder())]
+    removed += [f"machines' template in the making {name}" for name in whole.sweep(template.folder())]
     for path in glob.glob(f"{files.data_dir()}/vm/machines/**/{IN_THE_MAKING}*", recursive=True, include_hidden=True):
         if not os.path.exists(f"/proc/{path.rpartition('-')[2]}"):
             shutil.rmtree(path)

@@ -7,14 +7,13 @@ QEMU: devel/migration, x-ignore-shared.
 
 import hashlib
 import os
-import shutil
 import subprocess
 import time
 from collections.abc import Callable
 
 from contain_lab import files
 from contain_lab.errors import ContainLabError
-from contain_lab.vm import boot, image, initrd, qemu, repository
+from contain_lab.vm import boot, image, initrd, qemu, repository, whole
 from contain_lab.vm.qemu import Qmp, Shape
 from contain_lab.vm.session import Session
 
@@ -37,20 +36,14 @@ def ensure(disk: str, shape: Shape, report: Callable[[str], None], seconds: floa
     path = os.path.join(folder(), key(disk, shape))
     if os.path.isdir(path):
         return path
-    with files.Alone(folder()):
-        sweep_held()
-        if os.path.isdir(path):  # made while we waited
-            return path
+
+    def boot_once(work: str) -> None:
         began = time.monotonic()
         report("booting, once: what comes of it is kept, and restored from then on…")
-        work = os.path.join(folder(), f"cl-{os.getpid()}")
-        os.mkdir(work, 0o700)
-        try:
-            _make(disk, shape, work, seconds)
-            os.rename(work, path)
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
+        _make(disk, shape, work, seconds)
         report(f"booted in {time.monotonic() - began:.1f} s")
+
+    whole.make(path, boot_once)
     return path
 
 
@@ -129,22 +122,3 @@ def _until_asked(name: str, place: str, process: subprocess.Popen[bytes]) -> Non
             if time.monotonic() > end:
                 raise
             time.sleep(0.01)
-
-
-def sweep() -> list[str]:
-    """Remove what was left by whoever was killed while making one; their names."""
-    if not os.path.isdir(folder()):
-        return []
-    handle = files.lock(os.path.join(folder(), "lock"))
-    try:
-        return sweep_held() if handle is not None else []
-    finally:
-        files.let_go(handle)
-
-
-def sweep_held() -> list[str]:
-    """Remove what was left by whoever was killed while making one, for who has the lock; their names."""
-    left = [name for name in os.listdir(folder()) if name.startswith("cl-")]
-    for name in left:
-        shutil.rmtree(os.path.join(folder(), name))
-    return left

@@ -11,7 +11,7 @@ import pytest
 
 from contain_lab.errors import ContainLabError
 from contain_lab.image import busybox
-from contain_lab.vm import image, initrd, machine, qemu, recipe, repository
+from contain_lab.vm import image, initrd, machine, qemu, recipe, repository, whole
 
 
 def test_the_fingerprint_is_of_what_the_labs_need(monkeypatch):
@@ -31,8 +31,26 @@ def test_an_image_that_is_not_made_is_not_found(monkeypatch, tmp_path: Path):
     (tmp_path / "vm/images/cl-17").mkdir(parents=True)
     with pytest.raises(ContainLabError, match="image is not made"):
         image.find()
-    assert image.sweep() == ["cl-17"]
+    assert whole.sweep(image.folder()) == ["cl-17"]
     assert os.listdir(tmp_path / "vm/images") == ["lock"]
+
+
+def test_a_folder_is_there_whole_or_not_at_all(tmp_path: Path):
+    made = []
+
+    def fill(work: str) -> None:
+        made.append(work)
+        assert whole.sweep(str(tmp_path)) == []  # who makes it has the lock
+        Path(work, "half").touch()
+        if len(made) == 1:
+            raise ContainLabError("the disk is full")
+
+    with pytest.raises(ContainLabError, match="the disk is full"):
+        whole.make(str(tmp_path / "box"), fill)
+    assert os.listdir(tmp_path) == ["lock"]
+    for _ in range(2):
+        whole.make(str(tmp_path / "box"), fill)
+    assert (len(made), sorted(os.listdir(tmp_path)), os.listdir(tmp_path / "box")) == (2, ["box", "lock"], ["half"])
 
 
 def test_modules_come_after_those_they_need(monkeypatch, tmp_path: Path):
