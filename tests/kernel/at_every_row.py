@@ -176,8 +176,8 @@ def places(how: str) -> Iterator[tuple[str, int, str]]:
             yield from ((name, names[:at + 1].count(name), side) for side in sides)
 
 
-def one(how: str, step: str, number: int, side: str) -> dict[str, object]:
-    """Do it in a child process, and look at what is left."""
+def in_a_child(do: Callable[[], int]) -> tuple[int, str]:
+    """Do something in a child process, which may ask to be killed: its exit code, and what it said of errors."""
     errors = os.memfd_create("errors")
     ASK[:] = os.pipe()
     pid = os.fork()
@@ -185,7 +185,7 @@ def one(how: str, step: str, number: int, side: str) -> dict[str, object]:
         os.dup2(errors, 2)
         code = 99
         try:
-            code = DO[how.removesuffix("-user")](prepare(how), step, number, side)
+            code = do()
         except (ContainLabError, OSError) as error:
             code = cli.report(error)
         finally:
@@ -195,6 +195,12 @@ def one(how: str, step: str, number: int, side: str) -> dict[str, object]:
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     said = os.pread(errors, 100_000, 0).decode()
     os.close(errors)
+    return code, said
+
+
+def one(how: str, step: str, number: int, side: str) -> dict[str, object]:
+    """Do it in a child process, and look at what is left."""
+    code, said = in_a_child(lambda: DO[how.removesuffix("-user")](prepare(how), step, number, side))
     if not (how.startswith("kill-create") and code == 0):
         settle()
     before = left()

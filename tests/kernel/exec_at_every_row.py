@@ -14,12 +14,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import at_every_row
-from at_every_row import ASK, MARK, OCI, STATE
+from at_every_row import MARK, OCI, STATE
 
-from contain_lab import cli, steps
+from contain_lab import steps
 from contain_lab.container import attach, entering, state, verbs
 from contain_lab.container.entering import Entry
-from contain_lab.errors import ContainLabError
 
 
 def up() -> dict[str, Any]:
@@ -70,23 +69,7 @@ def do(how: str, config: dict[str, Any], step: str, number: int, side: str) -> i
 
 def one(how: str, config: dict[str, Any], step: str, number: int, side: str) -> dict[str, object]:
     """Do it in a child process, and look at what is left."""
-    errors = os.memfd_create("errors")
-    ASK[:] = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        os.dup2(errors, 2)
-        code = 99
-        try:
-            code = do(how, config, step, number, side)
-        except (ContainLabError, OSError) as error:
-            code = cli.report(error)
-        finally:
-            sys.stderr.flush()
-            os._exit(code)
-    at_every_row.kill_as_asked(pid)
-    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    said = os.pread(errors, 100_000, 0).decode()
-    os.close(errors)
+    code, said = at_every_row.in_a_child(lambda: do(how, config, step, number, side))
     kept = state.read_state(OCI, "x")
     return {"step": step, "number": number, "side": side, "code": code, "err": said, "extra": extra(kept["pid"]),
             "status": state.status(OCI, kept)}
