@@ -128,13 +128,11 @@ def run_inside(root: str, name: str, config: "Config", serve: "Serve", terminal:
     loop = loop or Loop()
     child = _enter(root, name, config, loop, terminal)
     try:
-        code = os.waitstatus_to_exitcode(serve(loop, child))
+        status = serve(loop, child)
     except BaseException:
         child.kill()
         raise
-    if child.failure:
-        raise child.failure
-    return 128 - code if code < 0 else code
+    return child.exit_code(status)
 
 
 def run_detached(root: str, name: str, config: "Config", pid_file: str = "", terminal: int = -1) -> int:

@@ -1,7 +1,7 @@
 """Run a plan: the parent's rows, a child that runs its own, what they tell each other, and undo when a row fails.
 
 This is plumbing, and no exercise: two pipes, a loop that waits for the pipes and for the child's end at once, and a
-time limit where a student's step runs. A child tells its parent, in this order:
+time limit where a student's step runs. The child's side is in `inside`. A child tells its parent, in this order:
     begins / ends STEP    around each step that is a student's
     failed ...            a step failed: its name, reason, hint, errno, lines
     apart                 it has its namespaces, where the parent has something to do with them
@@ -16,11 +16,10 @@ import marshal
 import os
 import select
 
-from contain_lab import cgroups, steps, syscalls
-from contain_lab.container import state
-from contain_lab.container.filesystem import GROUPS
+from contain_lab import steps, syscalls
+from contain_lab.container import inside, state
 from contain_lab.container.plan import CONSOLE, FIFO, FILTER, LOCK, PARENT
-from contain_lab.errors import ContainLabError, StepFailed, explain
+from contain_lab.errors import ContainLabError, StepFailed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,6 +50,13 @@ class Child:
         waiting = select.poll()
         waiting.register(self.pidfd, select.POLLIN)
         return bool(waiting.poll(100))
+
+    def exit_code(self, status: int) -> int:
+        """The exit code that a wait status is, 128 and the signal where one ended it. Errors: the child's own."""
+        if self.failure:
+            raise self.failure
+        code = os.waitstatus_to_exitcode(status)
+        return 128 - code if code < 0 else code
 
     def kill(self) -> None:
         """End it, and take its exit status."""
@@ -103,7 +109,7 @@ def launch(plan: "Plan", done: "list[Row]", loop: Loop, terminal: int = -1, held
     if pid == 0:
         os.close(up)
         os.close(down)  # so that a parent that goes away is heard
-        run_child(plan, tell, hear, {PARENT: parent, CONSOLE: terminal, FIFO: fifo, FILTER: program,
+        inside.run_child(plan, tell, hear, {PARENT: parent, CONSOLE: terminal, FIFO: fifo, FILTER: program,
                                      LOCK: state.held.get(plan.folder, -1)})
     for handle in (tell, hear, fifo):
         if handle >= 0:
@@ -166,7 +172,7 @@ def clone_between(plan: "Plan", tell: int, up: int) -> int:
             run_here(plan.between, [])
             pid = clone(plan)
         except BaseException as error:  # noqa: BLE001  whatever it is, the one who waits for the child is told
-            give_up(error, tell)
+            inside.give_up(error, tell)
         if pid:
             os.write(say, str(pid).encode())
             os._exit(0)
@@ -324,73 +330,3 @@ def went_away(child: Child) -> ContainLabError:
                           "a step must return: it may not exit, execute a program, or close descriptors")
     return ContainLabError(f"container process {child.pid}: it went away without a word ({how})",
                            "it was killed from outside, or ran out of memory")
-
-
-# ---- the child's side
-
-def run_child(plan: "Plan", tell: int, hear: int, values: "dict[Any, Any]") -> None:
-    """Run the child's rows. It never returns: at its end stands execve, or _exit."""
-    try:
-        announce = (lambda what, step: send(tell, (what, step))) if steps.theirs else None
-        values.update(plan.state_for_hooks())
-        if (plan.mapped or plan.between) and os.read(hear, 1) != b"m":
-            os._exit(1)
-        steps.run(plan.alone, [], values, announce)
-        if plan.outside:
-            send(tell, ("apart",))
-        if os.read(hear, 1) != b"g":
-            os._exit(1)  # the parent is gone
-        syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)  # nobody in there may look into this process (CVE-2016-9962)
-        values[GROUPS] = cgroups.own_groups()
-        last = 2 if plan.waits else 1
-        pivot = plan.until_pivot() if plan.hooked else 0
-        steps.run(plan.inside[:pivot], [], values, announce)
-        if plan.hooked:
-            send(tell, ("mounted",))
-            if os.read(hear, 1) != b"h":
-                os._exit(1)
-        steps.run(plan.inside[pivot:-last], [], values, announce)
-        check_alone()
-        send(tell, ("ready",))
-        if os.read(hear, 1) != b"k":
-            os._exit(1)
-        steps.run(plan.inside[-last:-1], [], values, announce)
-        if plan.waits:
-            send(tell, ("waiting",))
-        steps.run(plan.inside[-1:], [], values, announce)
-        raise ContainLabError("no program was executed", "the step `execute` ends a start, and was left out")
-    except BaseException as error:  # noqa: BLE001  whatever it is, the parent is told, and this process ends
-        give_up(error, tell)
-
-
-def check_alone() -> None:
-    """Where a student's step ran, see that it left no process behind: it would live on in the container."""
-    if not steps.theirs:
-        return
-    try:
-        os.waitpid(-1, os.WNOHANG)
-    except ChildProcessError:
-        return
-    raise ContainLabError("a step of yours left a child process behind", "let it end, and wait for it")
-
-
-def give_up(error: BaseException, tell: int) -> None:
-    """Tell the parent of an error and end; where it has gone, say it on standard error."""
-    step = ""
-    frames: tuple[tuple[str, int, str], ...] = ()
-    reason, hint = explain(error)
-    code, number = (error.code if isinstance(error, ContainLabError) else 1), 0
-    if isinstance(error, StepFailed):
-        step, reason, number, frames = error.step, error.reason, error.errno, error.frames
-    try:
-        send(tell, ("failed", type(error).__name__, step, reason, hint, number, [list(f) for f in frames], code))
-    except BrokenPipeError:
-        os.write(2, f"contain-lab-runtime: {step}{': ' if step else ''}{reason}\n".encode())
-    os._exit(code or 1)
-
-
-def send(fd: int, message: "tuple[Any, ...]") -> None:
-    """Send a message to the parent: its length in four bytes, then itself (marshal)."""
-    data = marshal.dumps(message)
-    os.write(fd, len(data).to_bytes(4, "little") + data)
-

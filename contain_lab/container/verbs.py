@@ -316,14 +316,12 @@ def run(plan: "Plan", serve: "Callable[[Loop, Child], int]", terminal: int = -1,
                 release(child, loop)
                 begin(root, kept)
                 plan.warnings += run_late(kept, "poststart", "running")
-            code = os.waitstatus_to_exitcode(serve(loop, child))
+            status = serve(loop, child)
             count_oom_kills(plan, done)
         except BaseException:
             child.kill()
             raise
-        if child.failure:
-            raise child.failure
-        return 128 - code if code < 0 else code
+        return child.exit_code(status)
     finally:
         plan.warnings += clear_up(plan, done + undo_since(plan.folder))
 
