@@ -142,22 +142,8 @@ command()"
 }
 
 write_jupyter_settings() {    # in .venv, below the student's own settings; nothing asks the world for news
-    local file=$venv/share/jupyter/lab/settings/overrides.json kernel=$venv/share/jupyter/kernels/python3/kernel.json
-    mkdir -p "$(dirname "$file")" "$(dirname "$kernel")"
-    cat >"$kernel" <<'JSON'
-{
-  "argv": ["python", "-m", "contain_lab.labkit.kernel_entry", "-f", "{connection_file}"],
-  "display_name": "Python 3 (contain_lab)",
-  "language": "python",
-  "metadata": {"debugger": true, "supported_encryption": ["curve"]}
-}
-JSON
-    cat >"$file" <<'JSON'
-{
-  "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false},
-  "@jupyterlab/extensionmanager-extension:plugin": {"enabled": false}
-}
-JSON
+    install -D -m 644 contain_lab/labkit/jupyter/kernel.json "$venv/share/jupyter/kernels/python3/kernel.json"
+    install -D -m 644 contain_lab/labkit/jupyter/overrides.json "$venv/share/jupyter/lab/settings/overrides.json"
 }
 
 exec 9<pyproject.toml    # one set-up at a time in this folder; the next one finds it done
