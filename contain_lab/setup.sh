@@ -126,12 +126,17 @@ install_python_packages() {
     printf '%s\n' "$key" >"$venv/.set-up-$extras"
 }
 
-write_runtime_command() {    # an entry that starts in 8 ms: no site, no venv, no search for garbage or for the interpreter
-    local file=$venv/bin/contain-lab-runtime text
+write_runtime_command() {    # an entry that starts in 8 ms: no site, no venv, no search for garbage, modules or the interpreter
+    local file=$venv/bin/contain-lab-runtime packed=$venv/lib/contain-lab-runtime.packed text
+    if ! [ -f "$packed" ] || [ -n "$(find contain_lab -name '*.py' -newer "$packed" -print -quit)" ]; then
+        "$venv/bin/python" -m contain_lab.cli.packed "$packed"
+    fi
     text="#!$python -IS
 import gc, sys
 gc.disable()
 sys.path.insert(0, '${PWD//\'/\\\'}')
+from contain_lab.cli import packed
+packed.install('${packed//\'/\\\'}')
 from contain_lab.cli.oci import command
 command()"
     if [ "$(cat "$file" 2>/dev/null)" = "$text" ]; then return 0; fi
